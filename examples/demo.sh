@@ -1,0 +1,21 @@
+#!/bin/sh
+# Trains the untouched scripts of this folder under `autolog run`, then looks at what was recorded.
+# Runs go to $AUTOLOG_DIR, by default .autolog of this repository, into the project "demo".
+set -eu
+cd "$(dirname "$0")"
+export AUTOLOG_PROJECT="${AUTOLOG_PROJECT:-demo}"
+
+step() {
+    printf '\n\033[1m$ %s\033[0m\n' "$*"
+    "$@"
+}
+
+step autolog run sklearn_digits.py --C 0.1
+step autolog run sklearn_digits.py --C 10
+step autolog run lightning_mlp.py --epochs 10 --lr 0.003
+step autolog run lightning_mlp.py --epochs 10 --lr 0.0003
+
+step autolog ls --project "$AUTOLOG_PROJECT"
+step autolog plot last last~1 val_loss
+step autolog diff last~1 last
+step autolog show last
