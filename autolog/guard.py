@@ -1,0 +1,94 @@
+"""autolog's own errors never reach the training they watch; in tests they do.
+
+An error inside ``guard`` is logged once per place, counted, shown by ``autolog doctor``, and written on the run.
+With the setting ``strict`` it is raised instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+
+from autolog import config
+
+__all__ = ["Failure", "failures", "guard", "listen", "report"]
+
+
+class Failure:
+    """Errors of one place inside autolog: how many, and the first one's text and traceback."""
+
+    __slots__ = ("count", "error", "traceback")
+
+    def __init__(self, error: str, traceback: str) -> None:
+        self.count = 0
+        self.error = error
+        self.traceback = traceback
+
+
+_failures: dict[str, Failure] = {}
+_listeners: list[Callable[[str, Failure], None]] = []
+
+
+def failures() -> dict[str, Failure]:
+    """Errors of autolog itself in this process, by place."""
+    return dict(_failures)
+
+
+def listen(listener: Callable[[str, Failure], None]) -> None:
+    """Call ``listener(where, failure)`` at every error from now on: a run writes them on its record."""
+    _listeners.append(listener)
+
+
+def report(where: str, error: BaseException) -> None:
+    """Count an error of autolog's own and say it once per place.
+
+    Args:
+        where: the place, such as ``keras.on_epoch_end``.
+        error: what was raised.
+
+    Raises:
+        BaseException: ``error`` itself, when the setting ``strict`` is on.
+    """
+    if config.settings().strict:
+        raise error
+    failure = _failures.get(where)
+    if failure is None:
+        import traceback
+
+        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        failure = _failures[where] = Failure(f"{type(error).__name__}: {error}", text)
+        _say(where, failure)
+    failure.count += 1
+    for listener in _listeners:
+        listener(where, failure)
+
+
+def _say(where: str, failure: Failure) -> None:
+    import logging
+
+    logging.getLogger("autolog").warning(
+        "autolog: error in %s (training goes on; `autolog doctor` shows more): %s", where, failure.error
+    )
+
+
+class guard:  # noqa: N801  used as a statement: `with guard("keras.fit"):`
+    """Context in which an ``Exception`` of ours is reported and swallowed.
+
+    ``KeyboardInterrupt`` and ``SystemExit`` belong to the host and pass.
+    """
+
+    __slots__ = ("where",)
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if error is None or not isinstance(error, Exception):
+            return False
+        report(self.where, error)
+        return True

@@ -1,0 +1,177 @@
+"""The only code that replaces a foreign function, and takes the replacement back.
+
+A hook is a generator with one ``yield``::
+
+    def fit(call: Call) -> Hook:
+        ...             # before: read call.args and call.kwargs, or replace them by copies
+        result = yield  # autolog calls the original here, exactly once
+        ...             # after
+
+The hook never calls the original. An error of the hook's own is reported through :mod:`autolog.guard`, and the
+original still gets the user's arguments. An error of the original is thrown into the hook at its ``yield``, so that
+``with`` blocks there see it, and then passes to the caller unchanged.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Generator
+from typing import Any, TypeAlias
+
+from autolog import guard
+
+__all__ = ["Call", "Hook", "HookFunction", "Undo", "original", "patch"]
+
+Hook: TypeAlias = "Generator[None, Any, None]"
+HookFunction: TypeAlias = "Callable[[Call], Hook]"
+Undo: TypeAlias = Callable[[], None]
+
+_ABSENT = object()
+_ORIGINAL = "__autolog_original__"
+
+
+class Call:
+    """One call of a patched function: the original, and the arguments it is going to get."""
+
+    __slots__ = ("args", "function", "kwargs")
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs
+
+    @property
+    def instance(self) -> Any:
+        """The object a patched method was called on."""
+        return self.args[0]
+
+    def argument(self, name: str, default: Any = None) -> Any:
+        """The argument ``name`` however it was passed; ``default`` where it was not."""
+        if name in self.kwargs:
+            return self.kwargs[name]
+        try:
+            bound = inspect.signature(self.function).bind_partial(*self.args, **self.kwargs)
+        except TypeError:  # the call is wrong: the original will say so
+            return default
+        return bound.arguments.get(name, default)
+
+
+def original(function: Any) -> Any:
+    """The function that ``patch`` replaced, or ``function`` itself where it is not ours."""
+    return getattr(function, _ORIGINAL, function)
+
+
+def patch(owner: Any, name: str, hook: HookFunction) -> Undo:
+    """Replace ``owner.name`` (a function of a module, or a method of a class) by one that runs ``hook`` around it.
+
+    The replacement is a plain function: signature, docstring, name, pickling by name, ``copy`` and ``inspect`` stay.
+    ``staticmethod`` and ``classmethod`` stay what they are (the hook then sees what the function inside gets).
+
+    Args:
+        owner: the module, class or object that holds the attribute.
+        name: the attribute.
+        hook: see the module's text.
+
+    Returns:
+        A function that puts back the identical object. If someone has replaced the attribute since, that stays, and
+        our hook inside it goes to sleep.
+
+    Raises:
+        AttributeError: ``owner`` has no such attribute.
+    """
+    holder = vars(owner)
+    kept = holder.get(name, _ABSENT)
+    raw = inspect.getattr_static(owner, name) if kept is _ABSENT else kept
+    kind = type(raw) if isinstance(raw, (staticmethod, classmethod)) else None
+    function = raw.__func__ if kind is not None else raw
+    wrapper, sleep = _wrapper(function, f"{getattr(owner, '__name__', owner)}.{name}", hook)
+    replacement = kind(wrapper) if kind is not None else wrapper
+    setattr(owner, name, replacement)
+
+    def undo() -> None:
+        sleep()
+        if vars(owner).get(name, _ABSENT) is not replacement:
+            return
+        if kept is _ABSENT:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, kept)
+
+    return undo
+
+
+def _wrapper(function: Callable[..., Any], where: str, hook: HookFunction) -> tuple[Callable[..., Any], Undo]:
+    awake = True
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if not awake:
+            return function(*args, **kwargs)
+        call = Call(function, args, kwargs)
+        try:
+            steps: Hook | None = hook(call)
+            next(steps)  # type: ignore[arg-type]  # a hook that is no generator is reported like any of its errors
+        except Exception as error:
+            steps = _failed(where, error)
+            call.args, call.kwargs = args, kwargs
+        try:
+            result = function(*call.args, **call.kwargs)
+        except BaseException as error:
+            if steps is not None:
+                _throw(steps, where, error)
+            raise
+        if steps is not None:
+            _send(steps, where, result)
+        return result
+
+    # `functools.wraps` leaves what inspect.getfullargspec reads to the wrapper itself.
+    try:
+        wrapper.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]  # functions take attributes
+    except (TypeError, ValueError):  # builtins without a signature have none afterwards either
+        del wrapper.__wrapped__  # type: ignore[attr-defined]  # set by functools.wraps
+    setattr(wrapper, _ORIGINAL, function)
+
+    def sleep() -> None:
+        nonlocal awake
+        awake = False
+
+    return wrapper, sleep
+
+
+def _failed(where: str, error: Exception) -> None:
+    if isinstance(error, StopIteration):
+        error = RuntimeError("the hook did not yield")
+    guard.report(where, error)
+
+
+def _send(steps: Hook, where: str, result: Any) -> None:
+    try:
+        steps.send(result)
+    except StopIteration:
+        return
+    except Exception as error:
+        guard.report(where, error)
+        return
+    _yielded_twice(steps, where)
+
+
+def _throw(steps: Hook, where: str, error: BaseException) -> None:
+    """Let the hook see the host's error, and leave that error exactly as it was."""
+    traceback, context, cause = error.__traceback__, error.__context__, error.__cause__
+    suppress = error.__suppress_context__
+    try:
+        steps.throw(error)
+    except BaseException as seen:
+        if seen is not error and not isinstance(seen, StopIteration):
+            guard.report(where, seen)
+    else:
+        _yielded_twice(steps, where)
+    finally:
+        error.__traceback__, error.__context__, error.__cause__ = traceback, context, cause
+        error.__suppress_context__ = suppress
+
+
+def _yielded_twice(steps: Hook, where: str) -> None:
+    steps.close()
+    guard.report(where, RuntimeError("a hook has exactly one yield; this one yielded twice"))
