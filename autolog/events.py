@@ -87,7 +87,7 @@ class Child(_Record, tag="child"):
 
 
 class ChildEnd(_Record, tag="child_end"):
-    status: Status = "completed"
+    status: Status
     exception: dict[str, str] | None = None
 
 
