@@ -1,1 +1,98 @@
-"""."""
+"""autolog, the experiment recorder: ``import autolog``, train, and the run is on record."""
+
+from typing import TYPE_CHECKING, Any
+
+from autolog import startup
+from autolog.api import (
+    add_tags,
+    child_run,
+    log_asset,
+    log_asset_folder,
+    log_audio,
+    log_confusion_matrix,
+    log_curve,
+    log_dataset,
+    log_fact,
+    log_figure,
+    log_histogram,
+    log_html,
+    log_image,
+    log_metric,
+    log_metrics,
+    log_model,
+    log_other,
+    log_param,
+    log_params,
+    log_table,
+    log_text,
+    log_video,
+    remove_tags,
+    set_name,
+    set_note,
+    test,
+    train,
+    validate,
+)
+from autolog.config import ConfigError, configure
+from autolog.current import current_run, finish, start_run
+from autolog.plugins import disable, enable
+from autolog.run import Run
+
+if TYPE_CHECKING:
+    from autolog.store import runs
+
+__all__ = [
+    "ConfigError",
+    "Run",
+    "add_tags",
+    "child_run",
+    "configure",
+    "current_run",
+    "disable",
+    "enable",
+    "finish",
+    "log_asset",
+    "log_asset_folder",
+    "log_audio",
+    "log_confusion_matrix",
+    "log_curve",
+    "log_dataset",
+    "log_fact",
+    "log_figure",
+    "log_histogram",
+    "log_html",
+    "log_image",
+    "log_metric",
+    "log_metrics",
+    "log_model",
+    "log_other",
+    "log_param",
+    "log_params",
+    "log_table",
+    "log_text",
+    "log_video",
+    "remove_tags",
+    "runs",
+    "set_name",
+    "set_note",
+    "start_run",
+    "test",
+    "train",
+    "validate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Reading runs needs SQLAlchemy, which a training process must not import.
+    if name == "runs":
+        from autolog.store import runs
+
+        return runs
+    if name == "__version__":
+        from autolog.process import version
+
+        return version()
+    raise AttributeError(f"module 'autolog' has no attribute {name!r}")
+
+
+startup.install()

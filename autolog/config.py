@@ -29,7 +29,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Project of new runs. Empty: the name of the git root, else of the working directory."""
     dir: str = ""
     """Where runs are kept. Empty: ``.autolog`` in the git root, else in the working directory."""
-    backend: list[str] = ["local"]
+    backend: list[str] = msgspec.field(default_factory=lambda: ["local"])
     """Where the record goes: ``local``, ``http``, ``mlflow``, or names of installed plugins."""
     url: str = ""
     """Address of the autolog or MLflow server."""

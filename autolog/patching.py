@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 
 from autolog import guard
 
-__all__ = ["Call", "Hook", "HookFunction", "Undo", "original", "patch"]
+__all__ = ["Call", "Hook", "HookFunction", "Undo", "is_silent", "original", "patch", "silence"]
 
 Hook: TypeAlias = "Generator[None, Any, None]"
 HookFunction: TypeAlias = "Callable[[Call], Hook]"
@@ -29,6 +29,19 @@ Undo: TypeAlias = Callable[[], None]
 
 _ABSENT = object()
 _ORIGINAL = "__autolog_original__"
+_silent = False
+"""Set in workers: their parent reports, they only compute."""
+
+
+def silence() -> None:
+    """Put every hook of this process to sleep, for good: it is a worker of another one."""
+    global _silent  # noqa: PLW0603  a fact about the process
+    _silent = True
+
+
+def is_silent() -> bool:
+    """Whether hooks of this process sleep; callbacks that live on in a forked child ask too."""
+    return _silent
 
 
 class Call:
@@ -106,7 +119,7 @@ def _wrapper(function: Callable[..., Any], where: str, hook: HookFunction) -> tu
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if not awake:
+        if _silent or not awake:
             return function(*args, **kwargs)
         call = Call(function, args, kwargs)
         try:

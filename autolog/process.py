@@ -13,7 +13,19 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-__all__ = ["PARENT_VARIABLE", "Identity", "Parent", "boot_id", "export", "identity", "parent", "role"]
+__all__ = [
+    "PARENT_VARIABLE",
+    "Identity",
+    "Parent",
+    "boot_id",
+    "export",
+    "identity",
+    "is_owner",
+    "parent",
+    "role",
+    "version",
+    "withdraw",
+]
 
 PARENT_VARIABLE = "AUTOLOG_PARENT"
 _WORKER_COMMANDS = ("from multiprocessing.", "joblib.externals.loky.backend")
@@ -41,6 +53,16 @@ def export(directory: Path) -> None:
     os.environ[PARENT_VARIABLE] = f"{directory}|{os.getpid()}"
 
 
+def is_owner(directory: Path) -> bool:
+    """Whether this very process began the run: a forked child inherits the variable, but not the pid."""
+    return os.environ.get(PARENT_VARIABLE) == f"{directory}|{os.getpid()}"
+
+
+def withdraw() -> None:
+    """The run has ended: processes that start now are no part of it."""
+    os.environ.pop(PARENT_VARIABLE, None)
+
+
 def parent() -> Parent | None:
     """The run another process has exported, or ``None``."""
     directory, found, pid = os.environ.get(PARENT_VARIABLE, "").rpartition("|")
@@ -63,6 +85,17 @@ def identity() -> Identity:
     """This process's identity. Where the system does not tell a part, that part is empty."""
     pid = os.getpid()
     return Identity(pid, os.uname().nodename, boot_id(), _started(pid), _link("/proc/self/ns/pid"))
+
+
+@cache
+def version() -> str:
+    """The version of the installed autolog."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("autolog")
+    except PackageNotFoundError:  # a bare checkout on sys.path
+        return "unknown"
 
 
 @cache

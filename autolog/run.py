@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from autolog import events, guard
+from autolog import events, guard, patching
 from autolog.events import Metrics
 from autolog.media.jsonable import flatten, jsonable
 from autolog.media.logging import MediaLog
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from autolog.capture.redact import Redactor
     from autolog.journal import Journal
 
-__all__ = ["Run", "active", "exception_details"]
+__all__ = ["Run", "active", "exception_details", "outcome"]
 
 active: ContextVar[Run | None] = ContextVar("autolog_active", default=None)
 """The innermost open child run of this context (thread, asyncio task)."""
@@ -66,8 +66,8 @@ class Run(MediaLog):
     """
 
     __slots__ = (
-        "_append", "_clock", "_ended", "_ids", "_prefix", "_redactor", "child_id", "directory", "id", "journal", "kind",
-        "name", "parent", "project",
+        "_append", "_clock", "_ended", "_ids", "_prefix", "_redactor", "child_id", "directory", "id", "integration",
+        "journal", "kind", "name", "parent", "project",
     )  # fmt: skip
 
     def __init__(
@@ -84,6 +84,8 @@ class Run(MediaLog):
         self.parent: Run | None = None
         """The enclosing run of a child run."""
         self.kind = "run"
+        self.integration: str | None = None
+        """Name of the integration that opened this child run, if one did."""
         self._redactor = redactor
         self._append = journal.append
         self._clock = _Clock()
@@ -172,6 +174,8 @@ class Run(MediaLog):
             step: see :meth:`log_metric`.
             epoch: see :meth:`log_metric`.
         """
+        if patching.is_silent():
+            return
         wire: dict[str, events.Number] = {}
         for name, value in values.items():
             try:
@@ -225,11 +229,8 @@ class Run(MediaLog):
 
     def log_args(self, values: Mapping[str, Mapping[str, Any]], source: str = "argparse") -> None:
         """Record parsed command-line arguments: ``{name: {"value", "default", "given", "type"}}``."""
-        plain = {}
-        for name, parts in values.items():
-            masked = {key: self._redactor.value(name, jsonable(part)) for key, part in parts.items() if key != "type"}
-            plain[name] = {**masked, "type": parts.get("type")}
-        self._note_redactions("args")
+        plain = self._redactor.args({name: jsonable(parts) for name, parts in values.items()})
+        self._note_redactions()
         self._append(events.Args(time=_now(), child=self.child_id, values=plain, source=source))
 
     def log_fact(self, name: str, value: Any, *, append: bool = False) -> None:
@@ -240,7 +241,7 @@ class Run(MediaLog):
             value: anything; what JSON cannot hold is written as text.
             append: ``value`` is a list to be added to the fact's list.
         """
-        plain = self._masked(f"facts.{name}", {name: jsonable(value)})[name]
+        plain = self._masked("facts", {name: jsonable(value)})[name]
         self._append(events.Fact(time=_now(), child=self.child_id, name=name, value=plain, append=append))
 
     def log_other(self, name: str, value: Any) -> None:
@@ -259,8 +260,8 @@ class Run(MediaLog):
     def set_note(self, text: str) -> None:
         """Set the note, which replaces an earlier one."""
         (text,) = _texts([text], "note")
-        masked = self._redactor.text(text)
-        self._note_redactions("note")
+        masked = self._redactor.text(text, "note")
+        self._note_redactions()
         self._append(events.Note(time=_now(), child=self.child_id, text=masked))
 
     def set_name(self, name: str) -> None:
@@ -273,13 +274,13 @@ class Run(MediaLog):
         self._append(record)
 
     def _masked(self, where: str, values: dict[str, Any]) -> dict[str, Any]:
-        masked = {name: self._redactor.value(name, value) for name, value in values.items()}
-        self._note_redactions(where)
+        masked = {name: self._redactor.value(name, value, where) for name, value in values.items()}
+        self._note_redactions()
         return masked
 
-    def _note_redactions(self, where: str) -> None:
-        for place, count in self._redactor.take().items():
-            self._append(events.Health(time=_now(), kind="redacted", where=f"{where}.{place}", count=count))
+    def _note_redactions(self) -> None:
+        for place, count in self._redactor.take_hits().items():
+            self._append(events.Health(time=_now(), kind="redacted", where=place, count=count))
 
     # -- child runs ------------------------------------------------------------------------------------------------
 
@@ -314,6 +315,7 @@ class Run(MediaLog):
         child.child_id = self._ids.next()
         child.name = name
         child.kind = kind
+        child.integration = integration
         child.parent = self
         child._clock = _Clock()
         child._ended = False
@@ -333,9 +335,7 @@ class Run(MediaLog):
         if self._ended:
             return
         self._ended = True
-        status: events.Status = "completed"
-        if error is not None:
-            status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        status = outcome(error)
         details = None if error is None else self.described(error)
         self._append(events.ChildEnd(time=_now(), child=self.child_id, status=status, exception=details))
 
@@ -356,11 +356,37 @@ class Run(MediaLog):
             setattr(twin, slot, getattr(self, slot))
         return twin
 
+    # -- the process behind it -------------------------------------------------------------------------------------
+
+    def separate(self, prefix: str) -> None:
+        """This process has a journal of its own in the run: its child runs get ids that begin with ``prefix``."""
+        self._ids.prefix, self._ids.last = prefix, 0
+
+    def recount(self, names: Iterable[str]) -> None:
+        """Count one more value for each of these metrics, from an earlier process of a resumed run."""
+        counts = self._clock.counts
+        for name in names:
+            counts[name] = counts.get(name, 0) + 1
+
+    def skip_child(self, number: int) -> None:
+        """Child id ``number`` is taken by an earlier process of a resumed run."""
+        self._ids.last = max(self._ids.last, number)
+
+    def close(self) -> None:
+        """The run has ended: close the journal. What is logged to this object afterwards is left out."""
+        self._ended = True
+        self.journal.close()
+
+    @property
+    def recording(self) -> bool:
+        """Whether what is logged here is kept: not after the end, and not under ``AUTOLOG=off``."""
+        return not self.journal.closed
+
     # -- the end ---------------------------------------------------------------------------------------------------
 
     def described(self, error: BaseException) -> dict[str, str]:
         """An exception as it goes on record, secrets masked."""
-        return {key: self._redactor.text(text) for key, text in exception_details(error).items()}
+        return {key: self._redactor.text(text, "exception") for key, text in exception_details(error).items()}
 
     def finish(self, status: events.Status = "completed", error: BaseException | None = None) -> None:
         """End the run; see :func:`autolog.finish`. A child run is closed, which leaves the run itself open."""
@@ -378,11 +404,18 @@ class Run(MediaLog):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if not self._ended:
-            self.finish("completed" if error is None else "failed", error)
+            self.finish(outcome(error), error)
 
     def __repr__(self) -> str:
         child = "" if self.child_id is None else f", child {self.child_id}"
         return f"<autolog run {self.name} ({self.id}{child})>"
+
+
+def outcome(error: BaseException | None) -> events.Status:
+    """How something ended, by the exception that left it."""
+    if error is None:
+        return "completed"
+    return "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
 
 
 def exception_details(error: BaseException) -> dict[str, str]:

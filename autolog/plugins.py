@@ -1,0 +1,290 @@
+"""The contracts of integrations and backends, and how they are found, switched on and switched off.
+
+Built-in integrations are the table below; third parties register with the entry-point group
+``autolog.integrations``. Nothing of a framework is imported here: an integration is loaded once the module that it
+waits for has been imported by the user's program.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
+from types import ModuleType
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+
+import msgspec
+
+from autolog import config, events, guard
+from autolog.patching import Undo
+
+__all__ = [
+    "BUILT_IN",
+    "FACTS",
+    "Backend",
+    "Chunk",
+    "Integration",
+    "RunEnd",
+    "RunHeader",
+    "State",
+    "disable",
+    "discover",
+    "enable",
+    "install",
+    "is_disabled",
+    "states",
+    "when_imported",
+]
+
+
+@runtime_checkable
+class Integration(Protocol):
+    """What an integration is: see docs/integration-guide.md.
+
+    Attributes:
+        name: in ``AUTOLOG_DISABLE``, in the doctor, on records: ``keras``.
+        module: the import that switches it on, such as ``keras.src.callbacks.callback_list``.
+        distribution: the package whose version is looked up: ``keras``.
+        tested: oldest and newest version it is tested with, both included: ``("3.5", "3.15")``.
+    """
+
+    name: str
+    module: str
+    distribution: str
+    tested: tuple[str, str]
+
+    def install(self, module: ModuleType) -> Iterable[Undo]:
+        """Patch the framework.
+
+        Args:
+            module: the imported ``self.module``.
+
+        Returns:
+            What takes each patch back.
+        """
+        ...
+
+
+class RunHeader(msgspec.Struct, frozen=True):
+    """The run whose records a backend is going to get."""
+
+    start: events.RunStart
+    directory: str
+    """The run's directory on this machine; assets are read from there."""
+
+
+class RunEnd(msgspec.Struct, frozen=True):
+    """Why a backend is closed: the run's end, if it has one yet."""
+
+    end: events.End | None
+    exit: events.Exit | None
+
+
+class Chunk(msgspec.Struct, frozen=True):
+    """Whole lines of one journal."""
+
+    journal: str
+    """File name, such as ``journal.jsonl``."""
+    offset: int
+    """Where ``data`` begins in that file."""
+    data: bytes
+
+    def records(self) -> Iterator[events.Record]:
+        """The records, decoded on demand; lines that are none, or of unknown type, are skipped."""
+        for line in self.data.splitlines():
+            try:
+                record = events.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                continue
+            if record is not None:
+                yield record
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """Where records go beside the run's directory. It lives in the sidecar, never in the training process.
+
+    Chunks arrive in order, at least once: a backend must be idempotent. Whatever a method raises is retried later.
+    """
+
+    name: str
+
+    def open(self, run: RunHeader) -> None:
+        """Get ready for a run."""
+        ...
+
+    def send(self, chunk: Chunk) -> None:
+        """Take a chunk. Returning acknowledges it: it is kept for good."""
+        ...
+
+    def close(self, end: RunEnd) -> None:
+        """Everything has been sent."""
+        ...
+
+
+class Entry(NamedTuple):
+    """A built-in integration: what it waits for, and where it is."""
+
+    name: str
+    module: str
+    target: str
+    """``package.module:attribute``"""
+
+
+BUILT_IN = (
+    Entry("sklearn", "sklearn.base", "autolog.integrations.sklearn:integration"),
+    Entry("keras", "keras.src.callbacks.callback_list", "autolog.integrations.keras:integration"),
+    Entry("lightning", "lightning.pytorch.trainer.trainer", "autolog.integrations.lightning:integration"),
+    Entry("pytorch_lightning", "pytorch_lightning.trainer.trainer", "autolog.integrations.lightning:pytorch_lightning"),
+    Entry("transformers", "transformers.trainer_callback", "autolog.integrations.transformers:integration"),
+)
+FACTS = ("command", "console", "environment", "exit", "git", "host", "notebook", "packages", "seeds", "source")
+"""What else can be switched off by name."""
+
+
+class State:
+    """How an integration stands in this process."""
+
+    __slots__ = ("detail", "entry", "integration", "status", "undos")
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
+        self.status: Literal["waiting", "patched", "off", "failed"] = "waiting"
+        self.detail = f"waits for the import of {entry.module}"
+        self.integration: Integration | None = None
+        self.undos: list[Undo] = []
+
+
+_states: dict[str, State] = {}
+_disabled: set[str] = set()
+_fact_switches: dict[str, tuple[Callable[[], Iterable[Undo]], list[Undo]]] = {}
+
+
+def states() -> dict[str, State]:
+    """All known integrations by name."""
+    return dict(_states)
+
+
+def is_disabled(name: str) -> bool:
+    """Whether an integration or fact is switched off, by setting or by :func:`disable`."""
+    return name in _disabled or name in config.settings().disable
+
+
+def install() -> None:
+    """Wait for the built-in integrations' modules; those already imported are patched now."""
+    for entry in BUILT_IN:
+        _add(entry)
+
+
+def discover() -> None:
+    """Find integrations of third parties. Called when a run begins: looking through packages takes milliseconds."""
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group="autolog.integrations"):
+        if point.name in _states:
+            continue
+        with guard.guard(f"plugins.{point.name}"):
+            integration = point.load()
+            _add(Entry(integration.name, integration.module, point.value), integration)
+
+
+def when_imported(module: str, action: Callable[[ModuleType], None], where: str) -> None:
+    """Call ``action(module)`` once the module is imported: now, if it is; its errors are reported, not raised."""
+    from wrapt import register_post_import_hook
+
+    def guarded(imported: ModuleType) -> None:
+        with guard.guard(where):
+            action(imported)
+
+    register_post_import_hook(guarded, module)
+
+
+def add_fact(name: str, switch_on: Callable[[], Iterable[Undo]]) -> None:
+    """Register a capture that patches (console, seeds, arguments), so that it can be switched by name."""
+    undos: list[Undo] = []
+    _fact_switches[name] = (switch_on, undos)
+    if not is_disabled(name):
+        with guard.guard(f"capture.{name}"):
+            undos.extend(switch_on())
+
+
+def disable(*names: str) -> None:
+    """Switch integrations or facts off: every replaced function is the original again.
+
+    Args:
+        *names: such as ``keras`` or ``console``; none: everything.
+
+    Raises:
+        ValueError: a name is not known; the message names the nearest.
+    """
+    for name in names or (*_states, *FACTS):
+        _check_name(name)
+        _disabled.add(name)
+        state = _states.get(name)
+        undos = state.undos if state is not None else _fact_switches.get(name, (None, []))[1]
+        while undos:
+            undos.pop()()
+        if state is not None:
+            state.status, state.detail = "off", "disabled"
+
+
+def enable(*names: str) -> None:
+    """Switch on again what :func:`disable` switched off.
+
+    Args:
+        *names: such as ``keras``; none: everything.
+
+    Raises:
+        ValueError: a name is not known; the message names the nearest.
+    """
+    for name in names or tuple(_disabled):
+        _check_name(name)
+        _disabled.discard(name)
+        state = _states.get(name)
+        if state is not None and state.status == "off":
+            state.status, state.detail = "waiting", f"waits for the import of {state.entry.module}"
+            module = sys.modules.get(state.entry.module)
+            if module is not None:
+                _switch_on(state, module)
+        elif name in _fact_switches and not _fact_switches[name][1]:
+            switch_on, undos = _fact_switches[name]
+            undos.extend(switch_on())
+
+
+def _check_name(name: str) -> None:
+    known = {*_states, *(entry.name for entry in BUILT_IN), *FACTS}
+    if name in known:
+        return
+    import difflib
+
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}"
+    raise ValueError(f"nothing named {name!r} can be switched; {hint}")
+
+
+def _add(entry: Entry, integration: Integration | None = None) -> None:
+    state = _states[entry.name] = State(entry)
+    state.integration = integration
+    if is_disabled(entry.name):
+        state.status, state.detail = "off", "disabled"
+    when_imported(entry.module, lambda module: _switch_on(state, module), f"{entry.name}.install")
+
+
+def _switch_on(state: State, module: ModuleType) -> None:
+    if state.status in ("off", "patched"):
+        return
+    state.status, state.detail = "failed", "its installation failed"
+    integration = state.integration or _load(state.entry.target)
+    state.integration = integration
+    state.undos.extend(integration.install(module))
+    state.status, state.detail = "patched", f"{len(state.undos)} functions of {state.entry.module}"
+
+
+def _load(target: str) -> Integration:
+    module, _, attribute = target.partition(":")
+    loaded: Any = getattr(import_module(module), attribute)
+    if not isinstance(loaded, Integration):
+        raise TypeError(
+            f"{target} is no autolog integration: it must have name, module, distribution, tested, install()"
+        )
+    return loaded
