@@ -1,7 +1,7 @@
 """Settings: ``configure()``, ``AUTOLOG_*`` variables, ``autolog.toml`` and ``[tool.autolog]``.
 
-Precedence, highest first: ``configure()`` › environment variables › ``autolog.toml`` › ``[tool.autolog]`` in
-``pyproject.toml`` › the defaults below. Both files are looked for from the working directory upwards, and the
+Precedence, highest first: ``configure()`` > environment variables > ``autolog.toml`` > ``[tool.autolog]`` in
+``pyproject.toml`` > the defaults below. Both files are looked for from the working directory upwards, and the
 first directory that holds one of them ends the search.
 """
 
@@ -188,7 +188,8 @@ def _toml(path: Path) -> dict[str, Any]:
     else:
         import tomli as tomllib
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        values: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+        return values
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: cannot be read as TOML: {error}") from error
 

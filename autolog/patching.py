@@ -122,11 +122,8 @@ def _wrapper(function: Callable[..., Any], where: str, hook: HookFunction) -> tu
         if _silent or not awake:
             return function(*args, **kwargs)
         call = Call(function, args, kwargs)
-        try:
-            steps: Hook | None = hook(call)
-            next(steps)  # type: ignore[arg-type]  # a hook that is no generator is reported like any of its errors
-        except Exception as error:
-            steps = _failed(where, error)
+        steps = _begin(hook, call, where)
+        if steps is None:
             call.args, call.kwargs = args, kwargs
         try:
             result = function(*call.args, **call.kwargs)
@@ -140,9 +137,9 @@ def _wrapper(function: Callable[..., Any], where: str, hook: HookFunction) -> tu
 
     # `functools.wraps` leaves what inspect.getfullargspec reads to the wrapper itself.
     try:
-        wrapper.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]  # functions take attributes
+        setattr(wrapper, "__signature__", inspect.signature(function))  # noqa: B010  mypy knows no such attribute
     except (TypeError, ValueError):  # builtins without a signature have none afterwards either
-        del wrapper.__wrapped__  # type: ignore[attr-defined]  # set by functools.wraps
+        delattr(wrapper, "__wrapped__")  # noqa: B043  the same
     setattr(wrapper, _ORIGINAL, function)
 
     def sleep() -> None:
@@ -152,10 +149,15 @@ def _wrapper(function: Callable[..., Any], where: str, hook: HookFunction) -> tu
     return wrapper, sleep
 
 
-def _failed(where: str, error: Exception) -> None:
-    if isinstance(error, StopIteration):
-        error = RuntimeError("the hook did not yield")
-    guard.report(where, error)
+def _begin(hook: HookFunction, call: Call, where: str) -> Hook | None:
+    try:
+        steps = hook(call)
+        next(steps)
+    except Exception as error:
+        stopped = isinstance(error, StopIteration)
+        guard.report(where, RuntimeError("the hook did not yield") if stopped else error)
+        return None
+    return steps
 
 
 def _send(steps: Hook, where: str, result: Any) -> None:

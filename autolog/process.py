@@ -117,6 +117,6 @@ def _started(pid: int) -> float:
 
 def _link(path: str) -> str:
     try:
-        return os.readlink(path)
+        return str(Path(path).readlink())
     except OSError:
         return ""
