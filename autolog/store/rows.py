@@ -1,0 +1,130 @@
+"""``autolog.runs(...)``: runs as rows, pandas, polars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, overload
+
+from autolog.store import columns, entries, index, layout
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from autolog.store.summary import RunSummary
+
+__all__ = ["Runs", "runs"]
+
+
+class Runs(Sequence["RunSummary"]):
+    """Runs in their order: a sequence of :class:`~autolog.store.RunSummary`, without facts as long as ``packages``."""
+
+    def __init__(self, rows: Sequence[RunSummary], total: int, hints: Sequence[str] = ()) -> None:
+        self._rows = list(rows)
+        self.total = total
+        """How many there are without the limit."""
+        self.hints = list(hints)
+        """Names in the query that no run has, with the nearest one that some run has."""
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, place: int) -> RunSummary: ...
+    @overload
+    def __getitem__(self, place: slice) -> Runs: ...
+    def __getitem__(self, place: int | slice) -> RunSummary | Runs:
+        if isinstance(place, slice):
+            return Runs(self._rows[place], self.total, self.hints)
+        return self._rows[place]
+
+    def __repr__(self) -> str:
+        listed = "".join(f"\n  {run.id}  {run.name}  {run.status}" for run in self._rows[:10])
+        more = "\n  …" if len(self) > 10 else ""
+        return f"<{len(self)} of {self.total} runs>{listed}{more}"
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """The runs as plain JSON data, as ``autolog ls --json`` prints them."""
+        return [run.to_dict() for run in self._rows]
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """One flat dictionary a run: ``id``, ``name``, …, ``params.lr``, ``args.lr``, ``metrics.loss`` (its last),
+        ``metrics.loss.min``, ``metrics.loss.max``. Every one has the same keys; missing values are ``None``.
+        """
+        from autolog.store.export import run_records
+
+        return run_records(self._rows)
+
+    def to_pandas(self) -> Any:
+        """A ``pandas.DataFrame`` of :meth:`to_records`; times are timestamps in UTC.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        import pandas as pd
+
+        frame = pd.DataFrame(self.to_records())
+        for name in ("started_at", "ended_at"):
+            if name in frame:
+                frame[name] = pd.to_datetime(frame[name], utc=True, format="ISO8601")
+        return frame
+
+    def to_polars(self) -> Any:
+        """A ``polars.DataFrame`` of :meth:`to_records`; times are timestamps in UTC. Columns of mixed types are texts.
+
+        Raises:
+            ImportError: polars is not installed.
+        """
+        import polars as pl
+
+        from autolog.store.export import uniform
+
+        records = self.to_records()
+        frame = pl.DataFrame(uniform(records), infer_schema_length=None)
+        times = [name for name in ("started_at", "ended_at") if name in frame.columns]
+        return frame.with_columns(pl.col(times).cast(pl.String).str.to_datetime(time_zone="UTC")) if times else frame
+
+
+def runs(
+    where: str | None = None,
+    sort: str | None = None,
+    limit: int | None = None,
+    project: str | None = None,
+    dir: str | Path | None = None,  # noqa: A002  (the setting's name)
+) -> Runs:
+    """Runs for which a query holds.
+
+    Args:
+        where: A query, such as ``"metrics.val_loss < 0.3 and params.lr >= 1e-3 or 'baseline' in tags"``.
+        sort: A column, such as ``metrics.val_loss``; ``-column``: highest first. Default: newest first.
+        limit: At most so many.
+        project: Only runs of this project.
+        dir: The runs directory; default: as the settings say.
+
+    Raises:
+        QueryError: the query cannot be understood; the message points at the place.
+        UnknownColumn: no run has the column to sort by.
+    """
+    root = layout.root_directory(dir)
+    connection = index.open_index(root)
+    try:
+        condition, values, hints = "1 = 1", {"_project": project or ""}, list[str]()
+        if where and where.strip():
+            from autolog.store.search import where_clause
+
+            condition, bound, hints = where_clause(where, connection)
+            values |= bound
+        source = f"FROM runs WHERE (:_project IN (project_name, project, '')) AND ({condition})"
+        total = int(connection.execute(f"SELECT count(*) {source}", values).fetchone()[0])
+        found = f"SELECT project, run, row {source} ORDER BY started_at DESC, run DESC"
+        if limit is not None and not sort:
+            found += f" LIMIT {int(limit)}"
+        rows = [_row(root, *row) for row in connection.execute(found, values)]
+    finally:
+        connection.close()
+    return Runs(columns.sorted_runs(rows, sort)[:limit] if sort else rows, total, hints)
+
+
+def _row(root: Path, project: str, run: str, data: bytes) -> RunSummary:
+    summary = entries.load_row(data)
+    summary.directory = str(root / project / run)  # the root may have been moved since it was indexed
+    return summary
