@@ -1,0 +1,284 @@
+"""The checks of ``autolog doctor``. Each one tries the real thing and says what came of it; none raises."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from autolog import config, events, journal, plugins
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Finding", "directory", "errors_of_runs", "extras", "gpu", "integration", "integrations", "recording"]
+
+_RUNS_LOOKED_AT = 20
+_PATIENCE = 20.0
+"""Seconds that a sidecar has to show itself."""
+_IMPORT_PATIENCE = 300.0
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at: fine (``True``), broken (``False``) or neither (``None``), and in words."""
+
+    name: str
+    fine: bool | None
+    text: str
+
+
+def directory() -> Finding:
+    """Whether runs can be written where they go. Creates nothing that stays."""
+    root = config.runs_root()
+    place = next(folder for folder in (root, *root.parents) if folder.exists())
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+        free = shutil.disk_usage(place).free
+    except OSError as error:
+        return Finding("directory", False, f"{root} cannot be written: {error.strerror or error}")
+    remark = "" if root.exists() else ", will be created by the first run"
+    return Finding("directory", free > 100e6, f"{root} is writable, {free / 1e9:.1f} GB free{remark}")
+
+
+_PROBE = """
+import os, signal, sys, time
+import autolog
+run = autolog.start_run("doctor", project="doctor")
+run.log_metric("probe", 1.0)
+print(run.directory, flush=True)
+sys.stdin.readline()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def recording() -> list[Finding]:
+    """Record a real run in a process of its own, wait for its sidecar, kill the process and see who tells of it."""
+    with tempfile.TemporaryDirectory(prefix="autolog-doctor-", ignore_cleanup_errors=True) as folder:
+        environment = {name: text for name, text in os.environ.items() if not name.startswith("AUTOLOG")}
+        environment |= {"AUTOLOG_DIR": folder, "AUTOLOG_SAMPLE_INTERVAL": "1"}
+        with subprocess.Popen(
+            [sys.executable, "-c", _PROBE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, env=environment, cwd=folder,
+        ) as probe:  # fmt: skip
+            return _watch(probe)
+
+
+def _watch(probe: subprocess.Popen[str]) -> list[Finding]:
+    if probe.stdin is None or probe.stdout is None or probe.stderr is None:
+        raise RuntimeError("the probe was started without pipes")
+    where = probe.stdout.readline().strip()
+    if not where:
+        lines = probe.stderr.read().strip().splitlines() or ["it said nothing"]
+        return [Finding("recording", False, f"a test run could not be recorded: {lines[-1]}")]
+    run = Path(where)
+    sample = _await(run, events.System)
+    findings = [_recorded(run)]
+    if sample is None:
+        text = f"no sign of it within {_PATIENCE:.0f} s; without it there are no system samples"
+        findings.append(Finding("sidecar", False, text))
+    else:
+        findings.append(Finding("sidecar", True, "starts, and samples the system"))
+    probe.stdin.write("\n")
+    probe.stdin.flush()
+    probe.wait()
+    findings.append(_told(_await(run, events.Exit) if sample is not None else None))
+    _settle(run)
+    return findings
+
+
+def _recorded(run: Path) -> Finding:
+    found = [record for record in _records(run) if isinstance(record, events.Metrics)]
+    text = "a test run was recorded and read back" if found else f"the test run in {run} lacks its metric"
+    return Finding("recording", bool(found), text)
+
+
+def _told(told: events.Exit | None) -> Finding:
+    if told is None:
+        return Finding("cause of death", None, "not told: a killed run will say killed, cause unknown")
+    known = told.signal is not None
+    return Finding("cause of death", known or None, f"told by {told.source}" + ("" if known else f": {told.detail}"))
+
+
+def _await(run: Path, kind: type[Any]) -> Any:
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        found = next((record for record in _records(run) if isinstance(record, kind)), None)
+        if found is not None:
+            return found
+        time.sleep(0.05)
+    return None
+
+
+def _settle(run: Path) -> None:
+    """Let the sidecar finish before its directory goes: it has nothing more to write once the files stay the same."""
+    before: list[int] = []
+    for _ in range(20):
+        sizes = [path.stat().st_size for path in sorted(run.glob("*"))]
+        if sizes == before:
+            return
+        before = sizes
+        time.sleep(0.1)
+
+
+def _records(run: Path) -> Iterator[events.Record]:
+    for path in journal.journals(run):
+        for record, _ in journal.read(path):
+            yield record
+
+
+def gpu() -> Finding:
+    """Whether NVML, and through it GPUs, can be used."""
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+    except ImportError as error:
+        return Finding("GPU", False, f"the module pynvml is missing: {error}")
+    except pynvml.NVMLError as error:
+        return Finding("GPU", None, f"none usable: {error}")
+    try:
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+        names = ", ".join(str(pynvml.nvmlDeviceGetName(handle)) for handle in handles)
+        return Finding("GPU", True, f"{names or 'no device'} (driver {pynvml.nvmlSystemGetDriverVersion()})")
+    except pynvml.NVMLError as error:
+        return Finding("GPU", False, f"NVML does not answer: {error}")
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def integrations(*, quick: bool) -> Iterator[Finding]:
+    """Every integration: found version, tested range, and whether its patches hold when the framework is imported.
+
+    Args:
+        quick: Do not import the frameworks.
+    """
+    plugins.install()
+    plugins.discover()
+    for name, state in plugins.states().items():
+        yield integration(name, state.entry, quick=quick)
+
+
+def integration(name: str, entry: plugins.Entry, *, quick: bool) -> Finding:
+    """One integration, see :func:`integrations`."""
+    from importlib import import_module
+    from importlib.util import find_spec
+
+    if plugins.is_disabled(name):
+        return Finding(name, None, "switched off by the setting disable")
+    if find_spec(entry.module.partition(".")[0]) is None:
+        return Finding(name, None, "not installed")
+    module, _, attribute = entry.target.partition(":")
+    try:
+        found: plugins.Integration = getattr(import_module(module), attribute)
+        version = _version(found.distribution)
+    except Exception as error:
+        return Finding(name, False, f"cannot be loaded: {type(error).__name__}: {error}")
+    low, high = found.tested
+    inside = _numbers(low) <= _numbers(version)[: len(_numbers(low))] and _numbers(version)[
+        : len(_numbers(high))
+    ] <= _numbers(high)
+    text = f"{version}, tested with {low} to {high}" + ("" if inside else " (outside of it)")
+    if quick:
+        return Finding(name, True, f"{text}; patched when {entry.module} is imported")
+    status, detail = _try_import(name, entry.module)
+    return Finding(name, status == "patched", f"{text}; {status}: {detail}")
+
+
+_TRY = """
+import importlib, json, sys, warnings
+warnings.simplefilter("ignore")
+from autolog import guard, plugins
+import autolog
+plugins.discover()
+importlib.import_module(sys.argv[2])
+state = plugins.states()[sys.argv[1]]
+errors = [failure.error for failure in guard.failures().values()]
+print("\\n" + json.dumps([state.status, "; ".join([state.detail, *errors])]))
+"""
+
+
+def _try_import(name: str, module: str) -> tuple[str, str]:
+    environment = {**os.environ, "AUTOLOG_STRICT": "0"}
+    environment.pop("AUTOLOG", None)
+    try:
+        result = subprocess.run(
+            [sys.executable, "-c", _TRY, name, module], capture_output=True, text=True, env=environment,
+            timeout=_IMPORT_PATIENCE, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return "unknown", f"importing {module} took more than {_IMPORT_PATIENCE:.0f} s"
+    if result.returncode != 0:
+        lines = result.stderr.strip().splitlines() or [f"exit code {result.returncode}"]
+        return "not patched", f"importing {module} failed: {lines[-1]}"
+    status, detail = json.loads(result.stdout.strip().splitlines()[-1])
+    return str(status), str(detail)
+
+
+def _version(distribution: str) -> str:
+    from importlib import metadata
+
+    return metadata.version(distribution)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version.partition("+")[0])[:3])
+
+
+def extras() -> Iterator[Finding]:
+    """The extras of the package: which of their distributions are missing."""
+    from importlib import metadata
+
+    wanted: dict[str, list[str]] = {}
+    for requirement in metadata.requires("autolog") or ():
+        extra = re.search(r"extra == [\"']([\w-]+)[\"']", requirement)
+        distribution = re.match(r"[\w.-]+", requirement)
+        if extra and distribution and extra[1] not in ("dev", "frameworks"):
+            wanted.setdefault(extra[1], []).append(distribution[0])
+    for name, distributions in wanted.items():
+        missing = [each for each in distributions if not _installed(each)]
+        text = f"missing {', '.join(missing)}: pip install 'autolog[{name}]'" if missing else "installed"
+        yield Finding(f"autolog[{name}]", None if missing else True, text)
+
+
+def _installed(distribution: str) -> bool:
+    from importlib import metadata
+
+    try:
+        metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def errors_of_runs() -> Iterator[Finding]:
+    """What failed inside autolog, or was lost, in the newest runs: their ``health`` records."""
+    root = config.runs_root()
+    runs = sorted(root.glob("*/*/journal.jsonl"), key=lambda path: path.parent.name, reverse=True)[:_RUNS_LOOKED_AT]
+    for path in runs:
+        counts: dict[tuple[str, str], tuple[int, str]] = {}
+        for record in _health(path.parent):
+            if record.kind in ("error", "lost"):
+                known, _ = counts.get((record.kind, record.where), (0, ""))
+                counts[record.kind, record.where] = (known + record.count, record.detail)
+        for (kind, where), (count, detail) in counts.items():
+            first = (detail.strip().splitlines() or [""])[-1]
+            yield Finding(path.parent.name, False, f"{kind} in {where}, {count} times: {first}")
+
+
+def _health(run: Path) -> Iterator[events.Health]:
+    """Only these lines are decoded: a journal may hold millions of others."""
+    for path in journal.journals(run):
+        with path.open("rb") as lines:
+            for line in lines:
+                if line.startswith(b'{"type":"health"') and line.endswith(b"\n"):
+                    record = events.decode(line)
+                    if isinstance(record, events.Health):
+                        yield record

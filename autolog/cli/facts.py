@@ -1,0 +1,73 @@
+"""Facts of a process in a line each. Pure; a fact of an unexpected shape is shown as it is."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from autolog.cli import text
+
+__all__ = ["lines", "rest"]
+
+_LONG = ("environment", "source", "packages", "notebook", "console")
+
+
+def lines(facts: dict[str, Any]) -> dict[str, str]:
+    """The facts that everyone looks for, by title: command, git, Python, host, GPUs."""
+    return {title: write(facts[name]) for name, (title, write) in _WRITERS.items() if facts.get(name)}
+
+
+def rest(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts that :func:`lines` does not show and that are short enough for a page."""
+    return {name: value for name, value in facts.items() if name not in _WRITERS and name not in _LONG and value}
+
+
+def _command(fact: Any) -> str:
+    if isinstance(fact, dict):
+        fact = fact.get("line") or fact.get("argv") or fact.get("command") or fact
+    if isinstance(fact, list):
+        return shlex.join(str(word) for word in fact)
+    return text.value(fact)
+
+
+def _git(fact: Any) -> str:
+    if not isinstance(fact, dict):
+        return text.value(fact)
+    parts = [str(fact.get("commit") or "")[:12], f"on {fact['branch']}" if fact.get("branch") else ""]
+    parts.append("(with uncommitted changes)" if fact.get("dirty") else "")
+    parts.append(str(fact.get("remote") or ""))
+    return " ".join(part for part in parts if part)
+
+
+def _python(fact: Any) -> str:
+    if not isinstance(fact, dict):
+        return text.value(fact)
+    return " ".join(str(fact[name]) for name in ("implementation", "version", "executable") if fact.get(name))
+
+
+def _packages(fact: Any) -> str:
+    return f"{len(fact)} installed (--packages lists them)"
+
+
+def _host(fact: Any) -> str:
+    if not isinstance(fact, dict):
+        return text.value(fact)
+    return ", ".join(f"{text.value(value)}" for value in fact.values() if isinstance(value, str) and value)
+
+
+def _gpus(fact: Any) -> str:
+    if not isinstance(fact, list):
+        return text.value(fact)
+    names = [str(gpu.get("name", gpu)) if isinstance(gpu, dict) else str(gpu) for gpu in fact]
+    counted = {name: names.count(name) for name in names}
+    return ", ".join(name if count == 1 else f"{count} × {name}" for name, count in counted.items())  # noqa: RUF001  (a sign for people)
+
+
+_WRITERS = {
+    "command": ("command", _command),
+    "git": ("git", _git),
+    "python": ("python", _python),
+    "packages": ("packages", _packages),
+    "host": ("host", _host),
+    "gpus": ("GPUs", _gpus),
+}

@@ -1,0 +1,59 @@
+"""``autolog show``: everything that is known about one run."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autolog.cli.errors import CommandError
+from autolog.cli.find import find
+
+if TYPE_CHECKING:
+    from autolog.store import RunSummary
+
+__all__ = ["show"]
+
+
+def show(
+    run: Annotated[str, typer.Argument(help="Id, beginning of an id, name, or 'last'.")] = "last",
+    json: Annotated[bool, typer.Option("--json", help="Everything as one JSON object.")] = False,
+    console: Annotated[bool, typer.Option("--console", help="What the run printed.")] = False,
+    packages: Annotated[bool, typer.Option("--packages", help="The installed packages with their versions.")] = False,
+) -> None:
+    """Show a run: how it went, what it was given, what came out.
+
+    Examples:
+      autolog show last
+      autolog show brave-otter-42 --json | jq .metrics
+      autolog show last --console
+    """
+    summary = find(run)
+    if json:
+        print(jsonlib.dumps(summary.to_dict(), ensure_ascii=False, indent=2))
+    elif console:
+        _print_console(summary)
+    elif packages:
+        for name, version in sorted((summary.facts.get("packages") or {}).items()):
+            print(f"{name}=={version}")
+    else:
+        from autolog.cli.console import console as terminal
+        from autolog.cli.page import page
+
+        screen = terminal()
+        for part in page(summary, now=time.time()):
+            screen.print(part, soft_wrap=isinstance(part, str))
+
+
+def _print_console(summary: RunSummary) -> None:
+    from pathlib import Path
+
+    path = Path(summary.directory) / "console.log"
+    if not path.is_file():
+        raise CommandError(f"run {summary.name} has no console log")
+    with path.open("rb") as log:
+        while block := log.read(1 << 20):
+            sys.stdout.buffer.write(block)
