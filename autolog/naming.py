@@ -10,13 +10,13 @@ __all__ = ["new_id", "readable_name"]
 _FIRST = (
     "amber azure bold brave brisk calm clear clever coral crisp deft eager early fair fleet fond free fresh gentle "
     "glad golden grand green happy hardy ivory jolly keen kind late light lively loyal lucid lucky lunar mellow merry "
-    "mild neat nimble noble olive pale plain polar prime proud quick quiet rapid ready royal rustic sage sharp silent solar "
+    "mild neat nimble noble olive pale plain polar prime proud quick quiet rapid ready royal sage sharp silent solar "
     "steady still swift tidy vivid warm wise young"
 ).split()
 _SECOND = (
     "acorn aspen badger beech birch bison brook cedar comet crane creek dove eagle elm falcon fern finch fjord fox "
     "gale glade grove harbor hare hawk hazel heron hill iris island ivy jay kestrel lake lark laurel leaf lily linden "
-    "lynx maple marten meadow moss newt oak orchid osprey otter owl pebble pine plover quail rain raven reef river robin "
+    "lynx maple marten meadow moss newt oak orchid osprey otter owl pebble pine plover quail raven reef river robin "
     "rowan sparrow spruce stone swan thrush tide trout tulip valley willow wren"
 ).split()
 

@@ -83,7 +83,7 @@ def patch(owner: Any, name: str, hook: HookFunction) -> Undo:
 
     Args:
         owner: the module, class or object that holds the attribute.
-        name: the attribute.
+        name: the attribute, or a path below ``owner`` such as ``Trainer._run``.
         hook: see the module's text.
 
     Returns:
@@ -93,6 +93,10 @@ def patch(owner: Any, name: str, hook: HookFunction) -> Undo:
     Raises:
         AttributeError: ``owner`` has no such attribute.
     """
+    if "." in name:
+        from wrapt import resolve_path  # late: see autolog.imports
+
+        owner, name, _ = resolve_path(owner, name)
     holder = vars(owner)
     kept = holder.get(name, _ABSENT)
     raw = inspect.getattr_static(owner, name) if kept is _ABSENT else kept
@@ -139,7 +143,7 @@ def _wrapper(function: Callable[..., Any], where: str, hook: HookFunction) -> tu
     try:
         setattr(wrapper, "__signature__", inspect.signature(function))  # noqa: B010  mypy knows no such attribute
     except (TypeError, ValueError):  # builtins without a signature have none afterwards either
-        delattr(wrapper, "__wrapped__")  # noqa: B043  the same
+        delattr(wrapper, "__wrapped__")
     setattr(wrapper, _ORIGINAL, function)
 
     def sleep() -> None:

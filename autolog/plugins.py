@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 import msgspec
 
 from autolog import config, events, guard
+from autolog.imports import when_imported
 from autolog.patching import Undo
 
 __all__ = [
@@ -27,13 +28,13 @@ __all__ = [
     "RunEnd",
     "RunHeader",
     "State",
+    "add_fact",
     "disable",
     "discover",
     "enable",
     "install",
     "is_disabled",
     "states",
-    "when_imported",
 ]
 
 
@@ -186,17 +187,6 @@ def discover() -> None:
         with guard.guard(f"plugins.{point.name}"):
             integration = point.load()
             _add(Entry(integration.name, integration.module, point.value), integration)
-
-
-def when_imported(module: str, action: Callable[[ModuleType], None], where: str) -> None:
-    """Call ``action(module)`` once the module is imported: now, if it is; its errors are reported, not raised."""
-    from wrapt import register_post_import_hook
-
-    def guarded(imported: ModuleType) -> None:
-        with guard.guard(where):
-            action(imported)
-
-    register_post_import_hook(guarded, module)
 
 
 def add_fact(name: str, switch_on: Callable[[], Iterable[Undo]]) -> None:
