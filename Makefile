@@ -1,0 +1,45 @@
+# `make demo` shows autolog at work, `make test` checks all of it. Both set up what they need.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test test-core lint bench clean
+
+demo: $(VENV)/.demo
+	@BIN="$(abspath $(BIN))" sh examples/demo.sh
+
+test: $(VENV)/.dev lint
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-core: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 tests/core
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
+
+# A stamp each, so that pip runs only when pyproject.toml changes.
+$(VENV)/.demo: pyproject.toml | $(VENV)/bin/pip
+	$(BIN)/pip install --quiet -e '.[ui,demo]'
+	$(BIN)/python -m compileall -q autolog integrations backends
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/pip
+	$(BIN)/pip install --quiet -e '.[dev,frameworks]'
+	$(BIN)/python -m compileall -q autolog integrations backends
+	@touch $@
+
+# Debian and Ubuntu ship python3 without venv; as root it is installed, otherwise the error says what to do.
+$(VENV)/bin/pip:
+	@command -v git >/dev/null || sh .ci/apt.sh git
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || sh .ci/apt.sh python3-venv
+	$(PYTHON) -m venv $(VENV)
