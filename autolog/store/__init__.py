@@ -3,6 +3,7 @@
 from autolog.store.columns import UnknownColumn, column_value
 from autolog.store.find import AmbiguousRun, UnknownRun, find_run
 from autolog.store.layout import root_directory
+from autolog.store.query import QueryError
 from autolog.store.reader import read_run
 from autolog.store.rows import Runs, runs
 from autolog.store.summary import MetricSummary, RunSummary
@@ -10,6 +11,7 @@ from autolog.store.summary import MetricSummary, RunSummary
 __all__ = [
     "AmbiguousRun",
     "MetricSummary",
+    "QueryError",
     "RunSummary",
     "Runs",
     "UnknownColumn",

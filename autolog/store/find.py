@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from autolog.store import index, layout
 from autolog.store.reader import read_run
+from autolog.store.summary import descendants
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,7 +100,7 @@ def _read(root: Path, run: _Known) -> RunSummary:
 
 
 def _child(run: RunSummary, ref: str) -> RunSummary:
-    everyone = list(_descendants(run))
+    everyone = list(descendants(run))[1:]
     for meant in ([child for child in everyone if child.id == ref], [child for child in everyone if child.name == ref]):
         if len(meant) == 1:
             return meant[0]
@@ -108,10 +109,6 @@ def _child(run: RunSummary, ref: str) -> RunSummary:
             raise AmbiguousRun(f"{len(meant)} children of {run.name} are called {ref!r}; say which by id: {listed}")
     names = ", ".join(f"{child.id} ({child.name})" for child in everyone[:_MOST_LISTED]) or "it has none"
     raise UnknownRun(f"{run.name} has no child run {ref!r}; its children: {names}")
-
-
-def _descendants(run: RunSummary) -> list[RunSummary]:
-    return [one for child in run.children for one in (child, *_descendants(child))]
 
 
 def _ambiguous(ref: str, meant: Sequence[_Known]) -> AmbiguousRun:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from autolog.store import columns, entries, index, layout
+from autolog.store.summary import descendants
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +24,7 @@ class Runs(Sequence["RunSummary"]):
         self.total = total
         """How many there are without the limit."""
         self.hints = list(hints)
-        """Names in the query that no run has, with the nearest one that some run has."""
+        """Where a query finds nothing: its names that no run has, each with the nearest one that some run has."""
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -109,15 +110,17 @@ def runs(
     try:
         condition, values, hints = "1 = 1", {"_project": project or ""}, list[str]()
         if where and where.strip():
-            from autolog.store.search import where_clause
+            from autolog.store import search
 
-            condition, bound, hints = where_clause(where, connection)
+            condition, bound = search.where_clause(where)
             values |= bound
         source = f"FROM runs WHERE (:_project IN (project_name, project, '')) AND ({condition})"
         total = int(connection.execute(f"SELECT count(*) {source}", values).fetchone()[0])
         found = f"SELECT project, run, row {source} ORDER BY started_at DESC, run DESC"
         if limit is not None and not sort:
             found += f" LIMIT {int(limit)}"
+        if where and where.strip() and not total:
+            hints = search.unknown_names(where, connection)
         rows = [_row(root, *row) for row in connection.execute(found, values)]
     finally:
         connection.close()
@@ -126,5 +129,6 @@ def runs(
 
 def _row(root: Path, project: str, run: str, data: bytes) -> RunSummary:
     summary = entries.load_row(data)
-    summary.directory = str(root / project / run)  # the root may have been moved since it was indexed
+    for one in descendants(summary):
+        one.directory = str(root / project / run)  # the root may have been moved since it was indexed
     return summary

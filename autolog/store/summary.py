@@ -18,11 +18,12 @@ from autolog import events, journal
 from autolog.store import status as statuses
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from autolog.store.fold import FactState, FileState, MetricState, Node, RunState
 
-__all__ = ["MetricSummary", "RunSummary", "iso", "merged_child", "number_json", "summarize"]
+__all__ = ["MetricSummary", "RunSummary", "descendants", "iso", "merged_child", "number_json", "summarize"]
 
 _EVALUATIONS = frozenset({"evaluate", "evaluation", "test", "validate", "predict"})
 
@@ -119,7 +120,8 @@ def summarize(state: RunState, directory: Path, *, now: float | None = None) -> 
     summary.children = _tree(state, start, status, ended)
     summary.processes = [_process(file) for file in state.files.values() if file.start and file.start.pid]
     summary.health = _health(state, running=status == "running")
-    summary.directory = str(directory)
+    for one in descendants(summary):
+        one.directory = str(directory)
     _merge(summary)
     return summary
 
@@ -155,15 +157,6 @@ def _ending(state: RunState, start: events.RunStart, now: float) -> tuple[events
     if end is not None and not (end.at_exit and exit_record is not None):
         return status, details, end.time
     return status, details, exit_record.time if exit_record is not None else latest
-
-
-def is_open(state: RunState) -> bool:
-    """Whether the status of the run can still change although none of its files does: nobody wrote its end."""
-    main = _main_file(state)
-    start = main.start if main else None
-    if main is None or start is None or main.end is not None:
-        return main is None or main.end is None
-    return statuses.strongest([one for one in state.exits if one.time >= start.time], start.pid) is None
 
 
 def _tree(state: RunState, start: events.RunStart, status: events.Status, ended: float | None) -> list[RunSummary]:
@@ -266,6 +259,13 @@ def _health(state: RunState, *, running: bool) -> dict[str, Any]:
     if unknown:
         health["unknown_records"] = unknown
     return health
+
+
+def descendants(summary: RunSummary) -> Iterator[RunSummary]:
+    """The run and all of its child runs, each before its own children."""
+    yield summary
+    for child in summary.children:
+        yield from descendants(child)
 
 
 def merged_child(summary: RunSummary) -> RunSummary | None:

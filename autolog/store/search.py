@@ -1,0 +1,226 @@
+"""A parsed query → SQL, by SQLAlchemy, every value bound.
+
+Each condition is two-valued: a comparison with what a run lacks is false, not NULL, so that ``not`` means not.
+"""
+
+from __future__ import annotations
+
+import operator
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+
+from autolog.store import query as q
+from autolog.store import schema, words
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
+    Condition = sa.ColumnElement[bool]
+
+__all__ = ["TABLES", "compiled", "unknown_names", "where_clause"]
+
+_TYPES = {"TEXT": sa.Text, "REAL": sa.Double, "BLOB": sa.LargeBinary}
+TABLES = {
+    name: sa.Table(
+        name,
+        sa.MetaData(),
+        *(sa.Column(column.name, _TYPES[column.type], primary_key=column.key) for column in columns),
+    )
+    for name, columns in schema.TABLES.items()
+}
+"""The tables of the index, for SQLAlchemy."""
+
+_RUNS = TABLES["runs"].c
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
+
+
+class _Value(NamedTuple):
+    """An operand: as a number, as text (what it cannot be is ``None``), and whether the run has it."""
+
+    number: Any
+    text: Any
+    there: Any
+    table: sa.FromClause | None = None
+    """Of a field of any child: the condition must hold in one row of this."""
+    where: Any = None
+
+
+def where_clause(query: str) -> tuple[str, dict[str, Any]]:
+    """A query as a condition on the table ``runs`` of SQLite, and its bound values.
+
+    Raises:
+        QueryError: the query cannot be understood.
+    """
+    condition = compiled(q.parse(query), now=time.time())
+    statement = condition.compile(
+        dialect=sqlite.dialect(paramstyle="named"), compile_kwargs={"render_postcompile": True}
+    )
+    return str(statement), dict(statement.params)
+
+
+def unknown_names(query: str, connection: sqlite3.Connection) -> list[str]:
+    """For each name in the query that no run has: a sentence with the nearest one that some run has."""
+    return [hint for field in _fields(q.parse(query)) if (hint := _hint(field, connection))]
+
+
+def compiled(node: q.Node, *, now: float) -> Condition:
+    """The condition on ``runs`` for a tree; ``now`` is the present that ``age`` is counted from."""
+    if isinstance(node, (q.All, q.AnyOf)):
+        join = sa.and_ if isinstance(node, q.All) else sa.or_
+        return join(*(compiled(part, now=now) for part in node.nodes))
+    if isinstance(node, q.Negation):
+        return sa.not_(compiled(node.node, now=now))
+    if isinstance(node, q.Compare):
+        return _compare(node, now)
+    if isinstance(node, q.Contains):
+        return _contains(node, now)
+    return _about_field(node, _value(node.field, now))
+
+
+def _about_field(node: q.IsNone | q.Match | q.Truth, value: _Value) -> Condition:
+    if isinstance(node, q.IsNone):
+        return sa.not_(_in_row(value, value.there))
+    if isinstance(node, q.Match):
+        text = value.text if value.text is not None else sa.literal("")
+        return _in_row(value, _false(text.like(_like(node.pattern), escape="\\")))
+    if node.nan:
+        return _in_row(value, sa.and_(value.there, value.number.is_(None)))
+    return _truth(node.field, value)
+
+
+def _compare(node: q.Compare, now: float) -> Condition:
+    left, right = _value(node.left, now), _value(node.right, now)
+    compare = _OPERATORS["==" if node.op == "!=" else node.op]
+    kinds: list[Condition] = []
+    if left.number is not None and right.number is not None:
+        kinds.append(_false(compare(left.number, right.number)))
+    if left.text is not None and right.text is not None:
+        as_text = compare(left.text, right.text)
+        # Two values of a run are compared as text only where one of them is no number.
+        both = [side.number.is_(None) for side in (left, right) if side.number is not None]
+        kinds.append(_false(sa.and_(sa.or_(*both), as_text)) if len(both) == 2 else _false(as_text))
+    found = sa.or_(*kinds) if kinds else sa.false()
+    if node.op == "!=":
+        found = sa.and_(left.there, right.there, sa.not_(found))
+    return _in_row(left, _in_row(right, found))
+
+
+def _contains(node: q.Contains, now: float) -> Condition:
+    if node.field.name == "tags" and node.field.group == "run":
+        tags = TABLES["tags"].c
+        return sa.exists().where(tags.project == _RUNS.project, tags.run == _RUNS.run, tags.tag == node.text)
+    value = _value(node.field, now)
+    return _in_row(value, _false(value.text.contains(node.text, autoescape=True)))
+
+
+def _truth(field: q.Field, value: _Value) -> Condition:
+    """A bare field: there, not zero, not empty, not false."""
+    if field.group == "run" and field.name == "tags":
+        return value.there  # type: ignore[no-any-return]  # of SQLAlchemy
+    parts = [value.there]
+    if value.number is not None:
+        parts.append(sa.func.coalesce(value.number, 1.0) != 0.0)
+    if value.text is not None:
+        parts.append(value.text != "")
+    return _in_row(value, _false(sa.and_(*parts)))
+
+
+def _value(operand: q.Operand, now: float) -> _Value:
+    if isinstance(operand, q.Literal):
+        if isinstance(operand.value, str):
+            return _Value(None, sa.literal(operand.value, sa.Text), sa.true())
+        return _Value(sa.literal(float(operand.value), sa.Double), None, sa.true())
+    if operand.group == "run":
+        return _run_value(operand.name, now)
+    return _entry_value(operand)
+
+
+def _entry_value(operand: q.Field) -> _Value:
+    """What the index keeps in rows of their own: metrics, parameters, arguments, facts."""
+    group = operand.group.removeprefix("children.")
+    table = TABLES["metrics" if group == "metrics" else "fields"].alias()
+    mine = [table.c.project == _RUNS.project, table.c.run == _RUNS.run, table.c.name == operand.name]
+    if group != "metrics":
+        mine.append(table.c.kind == group)
+    if operand.group == group:
+        where = sa.and_(*mine, table.c.child == "")
+        if group == "metrics":
+            there = sa.exists().where(where, *_known_stat(table, operand.stat))
+            return _Value(sa.select(table.c[operand.stat]).where(where).scalar_subquery(), None, there)
+        number, text = (sa.select(table.c[name]).where(where).scalar_subquery() for name in ("number", "text"))
+        return _Value(number, text, sa.exists().where(where, table.c.text.is_not(None)))
+    where = sa.and_(*mine, table.c.child != "")
+    if group == "metrics":
+        return _Value(table.c[operand.stat], None, sa.and_(*_known_stat(table, operand.stat)), table, where)
+    return _Value(table.c.number, table.c.text, table.c.text.is_not(None), table, where)
+
+
+def _known_stat(table: sa.FromClause, stat: str) -> list[Any]:
+    """``last`` without a number is NaN and there; the others are unknown then."""
+    return [sa.true()] if stat == "last" else [table.c[stat].is_not(None)]
+
+
+def _run_value(name: str, now: float) -> _Value:
+    if name == "tags":
+        tags = TABLES["tags"].c
+        return _Value(None, None, sa.exists().where(tags.project == _RUNS.project, tags.run == _RUNS.run))
+    if name == "age":
+        return _Value(sa.literal(now) - _RUNS.started_at, None, sa.true())
+    if name == "duration":
+        ended = sa.func.coalesce(_RUNS.ended_at, now)
+        return _Value(ended - _RUNS.started_at, None, sa.true())
+    column = _RUNS["project_name" if name == "project" else name]
+    if name in words.TIMES:
+        return _Value(column, None, column.is_not(None))
+    there = column != "" if name == "note" else column.is_not(None)
+    return _Value(None, column, there)
+
+
+def _in_row(value: _Value, condition: Any) -> Condition:
+    if value.table is None:
+        return condition  # type: ignore[no-any-return]  # of SQLAlchemy
+    return sa.exists(sa.select(sa.literal(1)).select_from(value.table).where(value.where, condition))
+
+
+def _false(condition: Any) -> Condition:
+    """NULL is false."""
+    return sa.func.coalesce(condition, sa.false())
+
+
+def _like(pattern: str) -> str:
+    """A pattern of ``*`` and ``?`` for LIKE; a backslash takes the next sign as it is."""
+    parts, escaped = [], False
+    for sign in pattern:
+        if escaped or sign not in "\\*?":
+            parts.append("\\" + sign if sign in "%_\\" else sign)
+            escaped = False
+        elif sign == "\\":
+            escaped = True
+        else:
+            parts.append("%" if sign == "*" else "_")
+    return "".join(parts)
+
+
+def _fields(node: Any) -> list[q.Field]:
+    if isinstance(node, q.Field):
+        return [node]
+    return [field for part in node for field in _fields(part)] if isinstance(node, tuple) else []
+
+
+def _hint(field: q.Field, connection: sqlite3.Connection) -> str:
+    """Says that no run has a name, and which one is near."""
+    group = field.group.removeprefix("children.")
+    if group == "run":
+        return ""
+    table, kind = ("metrics", None) if group == "metrics" else ("fields", group)
+    names = f"SELECT DISTINCT name FROM {table}" + (" WHERE kind = :kind" if kind else "")  # noqa: S608  (our own names)
+    found = [name for (name,) in connection.execute(names, {"kind": kind} if kind else {})]
+    if field.name in found:
+        return ""
+    return f"no run has {group}.{field.name}{words.nearest(field.name, found)}"
