@@ -101,12 +101,19 @@ def start_run(
         return _run
 
 
-def finish(status: events.Status = "completed", error: BaseException | None = None, *, at_exit: bool = False) -> None:
+def finish(
+    status: events.Status = "completed",
+    error: BaseException | None = None,
+    *,
+    exit_code: int | None = None,
+    at_exit: bool = False,
+) -> None:
     """End the process's run. Without a run, nothing happens.
 
     Args:
         status: how it ended.
         error: the exception that ended it; goes on record with its traceback, and makes ``completed`` ``failed``.
+        exit_code: the code the process ends with, where it is known.
         at_exit: the process is ending too; what the kernel says of it later counts more than ``status``.
     """
     global _run  # noqa: PLW0603  see start_run()
@@ -123,7 +130,8 @@ def finish(status: events.Status = "completed", error: BaseException | None = No
             capture.end(run)
         details = None if error is None else run.described(error)
         if process.is_owner(run.directory):
-            run.append(events.End(time=time.time(), status=status, exception=details, at_exit=at_exit))
+            ended = events.End(time=time.time(), status=status, exit_code=exit_code, exception=details, at_exit=at_exit)
+            run.append(ended)
             process.withdraw()
         run.close()
     with guard.guard("run.end"):

@@ -1,0 +1,179 @@
+"""What the training process itself knows of its end, without touching the way it ends.
+
+An ``atexit`` handler, registered by the import of autolog and so among the last to run, ends the run. What the
+program died of stands in ``sys.last_exc`` by then; a ``sys.exit(3)`` leaves no trace there, so the last call of
+``sys.exit`` is noted. The kernel's word, which the sidecar writes, outranks all of it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from autolog import current, guard, patching, plugins
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import FrameType
+
+    from autolog.patching import Call, Hook, Undo
+    from autolog.run import Run
+
+__all__ = ["begin", "end", "exit_code", "install", "uncaught"]
+
+
+class _State:
+    """What this process notes for its end."""
+
+    outermost: FrameType | None = None
+    """The frame below everything at the last ``sys.exit``: the program's module, whose globals live on anyway."""
+    code: int | None = None
+    dumps: Any = None
+    """The file faulthandler writes into, while the run is open."""
+    enabled = False
+    registered = False
+
+
+_state = _State()
+
+
+def install() -> None:
+    """Called by the import of autolog: end the run when the process ends."""
+    atexit.register(_at_exit)
+    os.register_at_fork(after_in_child=_stop_dumps)
+    plugins.add_fact("exit", _watch_exit)
+
+
+def begin(run: Run) -> None:
+    """A run has begun: let faulthandler say where the process was when a signal kills it.
+
+    Nothing is taken over: faulthandler stays as it is where it is on already, and SIGTERM is only touched where
+    nobody handles it and the kernel could not say later that it was the cause.
+    """
+    if plugins.is_disabled("exit") or _state.dumps is not None:
+        return
+    import faulthandler
+
+    if faulthandler.is_enabled():
+        return
+    try:
+        _state.dumps = (run.directory / "fatal.log").open("wb", buffering=0)
+    except OSError as error:
+        guard.report("exit.begin", error)
+        return
+    faulthandler.enable(file=_state.dumps)
+    _state.enabled = True
+    _watch_term(faulthandler)
+
+
+def _watch_term(faulthandler: Any) -> None:
+    import signal
+
+    from autolog.sidecar.kernel import knows_exits
+
+    told_otherwise = knows_exits() or "AUTOLOG_RENDEZVOUS" in os.environ
+    if told_otherwise or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        return
+    faulthandler.register(signal.SIGTERM, file=_state.dumps, chain=True)
+    _state.registered = True
+
+
+def end(run: Run) -> None:
+    """The run has ended: signals are again nobody's business of ours, and an empty dump file goes."""
+    if _state.dumps is None:
+        return
+    _stop_dumps()
+    _state.dumps.close()
+    _state.dumps = None
+    dump = run.directory / "fatal.log"
+    try:
+        if dump.stat().st_size == 0:
+            dump.unlink()
+    except OSError as error:
+        if not isinstance(error, FileNotFoundError):
+            guard.report("exit.end", error)
+
+
+def _stop_dumps() -> None:
+    """Also in a forked child: what kills a worker is not how the run ended."""
+    if not (_state.enabled or _state.registered):
+        return
+    import faulthandler
+    import signal
+
+    if _state.registered:
+        faulthandler.unregister(signal.SIGTERM)
+    if _state.enabled:
+        faulthandler.disable()
+    _state.enabled = _state.registered = False
+
+
+def _at_exit() -> None:
+    from autolog import process
+
+    with guard.guard("exit"):
+        run = current.begun()
+        if run is None or not process.is_owner(run.directory):
+            return
+        error = uncaught()
+        code = None if error is not None else exit_code()
+        current.finish("failed" if code else "completed", error, exit_code=code, at_exit=True)
+
+
+def uncaught() -> BaseException | None:
+    """The exception that ended the program; ``None`` where it ended otherwise.
+
+    Shells and test runners put handled exceptions into ``sys.last_exc`` too. Only one that unwound the whole stack
+    has a traceback that begins at the outermost frame.
+    """
+    if hasattr(sys, "ps1") or sys.flags.interactive or _in_ipython():
+        return None
+    error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+    if not isinstance(error, BaseException) or error.__traceback__ is None:
+        return error if isinstance(error, SyntaxError) else None
+    return error if error.__traceback__.tb_frame.f_back is None else None
+
+
+def _in_ipython() -> bool:
+    module = sys.modules.get("IPython")
+    return module is not None and module.get_ipython() is not None
+
+
+def exit_code() -> int | None:
+    """The code of the ``sys.exit`` that ended the program; ``None`` where none is known to have.
+
+    A call that was caught does not count: then the outermost frame has run on to its ``return``, while one that
+    ended the program left it elsewhere.
+    """
+    frame, code = _state.outermost, _state.code
+    if frame is None or code is None:
+        return None
+    import opcode
+
+    last = opcode.opname[frame.f_code.co_code[frame.f_lasti]]
+    return None if last.startswith("RETURN") else code
+
+
+def _watch_exit() -> Iterable[Undo]:
+    yield patching.patch(sys, "exit", _exit_hook)
+
+
+def _exit_hook(call: Call) -> Hook:
+    status = call.argument("status") if "status" in call.kwargs else (call.args[0] if call.args else None)
+    frame = sys._getframe()  # noqa: SLF001  the only way to the caller's stack
+    while frame.f_back is not None:
+        frame = frame.f_back
+    import threading
+
+    if threading.current_thread() is threading.main_thread():
+        _state.outermost, _state.code = frame, _code(status)
+    yield
+
+
+def _code(status: object) -> int:
+    """The exit code Python makes of what ``sys.exit`` was given."""
+    if status is None:
+        return 0
+    return status & 0xFF if isinstance(status, int) else 1
