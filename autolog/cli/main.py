@@ -16,7 +16,7 @@ from autolog.cli.errors import CommandError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["COMMANDS", "Command", "main"]
+__all__ = ["COMMANDS", "Command", "application", "load", "main"]
 
 
 class Command(NamedTuple):
@@ -92,7 +92,7 @@ def _dispatch(words: list[str]) -> int:
         raise CommandError(_unknown(name), code=2)
     command = COMMANDS[name]
     if command.plain:
-        return int(_function(command)(words[1:]))
+        return int(load(command)(words[1:]))
     return _with_typer(name, command, words[1:])
 
 
@@ -109,7 +109,12 @@ def _unknown(name: str) -> str:
     return f"no command {name!r}; {hint}"
 
 
-def _function(command: Command) -> Callable[..., Any]:
+def load(command: Command) -> Callable[..., Any]:
+    """The function of a command; its module is imported now.
+
+    Raises:
+        ModuleNotFoundError: a package of the ``ui`` extra is missing.
+    """
     module, _, attribute = command.function.partition(":")
     function: Callable[..., Any] = getattr(import_module(module), attribute)
     return function
@@ -117,20 +122,21 @@ def _function(command: Command) -> Callable[..., Any]:
 
 def _with_typer(name: str, command: Command, words: list[str]) -> int:
     try:
-        function = _function(command)
+        function = load(command)
         from typer.main import get_command
     except ModuleNotFoundError as error:
         if (error.name or "autolog").split(".")[0] == "autolog":
             raise
         raise CommandError(_EXTRA.format(name=name, missing=error.name)) from None
     try:
-        get_command(_app(name, function)).main(args=words, prog_name=f"autolog {name}")
+        get_command(application(name, function)).main(args=words, prog_name=f"autolog {name}")
     except SystemExit as end:  # Typer's way to return
         return end.code if isinstance(end.code, int) else 1 if end.code else 0
     return 0
 
 
-def _app(name: str, function: Callable[..., Any]) -> Any:
+def application(name: str, function: Callable[..., Any]) -> Any:
+    """The Typer application of one command; its help is the docstring."""
     import inspect
 
     import typer
