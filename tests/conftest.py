@@ -1,0 +1,28 @@
+"""Settings of every test: autolog's own errors are raised, and nothing is written outside the test's directory."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+# Before the first import of autolog. Processes that a test starts get environments of their own.
+os.environ["AUTOLOG_STRICT"] = "1"
+os.environ["AUTOLOG_DISABLE"] = "console"
+os.environ["AUTOLOG_SIDECAR"] = "0"
+os.environ["AUTOLOG_DIR"] = tempfile.mkdtemp(prefix="autolog-tests-")
+os.environ.pop("AUTOLOG_PARENT", None)
+
+
+@pytest.fixture
+def runs_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A runs directory for this test; a run left open by the test is ended."""
+    from autolog import config, current
+
+    current.finish()
+    monkeypatch.setenv("AUTOLOG_DIR", str(tmp_path / "runs"))
+    monkeypatch.setattr(config, "_cached", None)
+    monkeypatch.setattr(config, "_explicit", {})
+    yield tmp_path / "runs"
+    current.finish()
+    config._cached = None
