@@ -24,6 +24,7 @@ __all__ = [
     "FACTS",
     "Backend",
     "Chunk",
+    "Entry",
     "Integration",
     "RunEnd",
     "RunHeader",
