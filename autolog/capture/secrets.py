@@ -154,7 +154,7 @@ _CASELESS = (
     ("authorization: ", r"(?i)(?<=authorization: )(?:token )?(?!bearer|basic|digest)[\w.~+/=-]{8,}"),
 )
 _URL_LOGIN = r"://(?P<login>[^\s/@:\"'<>]*:[^\s/\"'<>]+|[^\s/@:\"'<>]+)@(?=[^\s@])"
-_LONG = r"[A-Za-z0-9+/_=\-]{32,}"
+_LONG = r"[A-Za-z0-9+/_\-]{32,}={0,2}"
 
 
 def shapes(text: str, lower: str, mask: Callable[[], str]) -> str:
@@ -196,6 +196,7 @@ def _noise(match: re.Match[str], mask: Callable[[], str]) -> str:
 
 _SEGMENT = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 _HEX = re.compile(r"[0-9a-fA-F]+|[0-9]+")
+_NAME = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]+|[0-9]+|[0-9a-f]+")
 _RUN = re.compile(r"[^/_=+\-]+")
 
 
@@ -208,8 +209,9 @@ def is_random(word: str) -> bool:
     """
     if not 32 <= len(word) <= 256 or word[0] == "/" or word.startswith(("AAAAB3Nza", "AAAAC3Nza")):
         return False
-    # AWS secrets have just this length, and slashes; at any other a slash parts the names of a path.
-    runs = [word] if len(word) == 40 and "-" not in word and "_" not in word else _RUN.findall(word)
+    runs = _RUN.findall(word)
+    if len(word) == 40 and not any(_NAME.fullmatch(run) for run in runs) and "-" not in word and "_" not in word:
+        runs = [word]  # an AWS secret has just this length, and slashes; otherwise these part the names of a path
     longest = max((run for run in runs if not _HEX.fullmatch(run)), key=len, default="")
     if len(longest) < 20 or not any(c.isdigit() for c in word) or not any(c.islower() for c in word):
         return False
