@@ -1,0 +1,1 @@
+"""What autolog costs, beside its peers: ``make bench`` or ``python -m benchmarks``."""
