@@ -22,6 +22,7 @@ __all__ = [
     "Exit",
     "Fact",
     "Health",
+    "HealthKind",
     "Metrics",
     "Name",
     "Note",
@@ -43,6 +44,7 @@ FORMAT = 1
 """Version of the file format, written in every ``run`` record."""
 
 Status: TypeAlias = Literal["running", "completed", "failed", "interrupted", "killed", "lost"]
+HealthKind: TypeAlias = Literal["lost", "redacted", "error", "notice"]
 Number: TypeAlias = int | float | str
 """A metric value as written: a JSON number, or one of the strings ``NaN``, ``Infinity``, ``-Infinity``."""
 
@@ -164,7 +166,7 @@ class Asset(_Record, tag="asset"):
 class Health(_Record, tag="health"):
     """What was lost, redacted, or failed inside autolog; never what a secret was."""
 
-    kind: Literal["lost", "redacted", "error", "notice"]
+    kind: HealthKind
     where: str
     count: int = 1
     detail: str = ""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autolog import events
+from autolog.events import HealthKind
 from autolog.media.jsonable import flatten, jsonable
 from autolog.recorder import Recorder, texts
+
+if TYPE_CHECKING:
+    from autolog.capture.redact import Redactor
 
 __all__ = ["WordLog"]
 
@@ -41,7 +45,7 @@ class WordLog(Recorder):
     def log_args(self, values: Mapping[str, Mapping[str, Any]], source: str = "argparse") -> None:
         """Record parsed command-line arguments: ``{name: {"value", "default", "given", "type"}}``."""
         plain = self._redactor.args({name: jsonable(parts) for name, parts in values.items()})
-        self._note_redactions()
+        self.note_redactions()
         self._append(events.Args(time=_now(), child=self.child_id, values=plain, source=source))
 
     def log_fact(self, name: str, value: Any, *, append: bool = False) -> None:
@@ -72,7 +76,7 @@ class WordLog(Recorder):
         """Set the note, which replaces an earlier one."""
         (text,) = texts([text], "note")
         masked = self._redactor.text(text, "note")
-        self._note_redactions()
+        self.note_redactions()
         self._append(events.Note(time=_now(), child=self.child_id, text=masked))
 
     def set_name(self, name: str) -> None:
@@ -82,9 +86,19 @@ class WordLog(Recorder):
 
     def _masked(self, where: str, values: dict[str, Any]) -> dict[str, Any]:
         masked = {name: self._redactor.value(name, value, where) for name, value in values.items()}
-        self._note_redactions()
+        self.note_redactions()
         return masked
 
-    def _note_redactions(self) -> None:
+    @property
+    def redactor(self) -> Redactor:
+        """What masks this run's secrets, for captures that write files of their own."""
+        return self._redactor
+
+    def log_health(self, kind: HealthKind, where: str, count: int = 1, detail: str = "") -> None:
+        """Record that something was lost or failed, or is worth knowing about the record itself."""
+        self._append(events.Health(time=_now(), kind=kind, where=where, count=count, detail=detail))
+
+    def note_redactions(self) -> None:
+        """Write down where secrets have been masked since the last call."""
         for place, count in self._redactor.take_hits().items():
             self._append(events.Health(time=_now(), kind="redacted", where=place, count=count))
