@@ -1,0 +1,32 @@
+"""The sidecar's entry: ``python -I …/autolog/sidecar/__main__.py RUN_DIRECTORY FD``.
+
+It finds autolog where the training process found it, without the training's directories hiding standard modules.
+"""
+
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+
+
+def _main(directory: str, fd: int) -> int:
+    try:
+        with os.fdopen(fd, "rb") as pipe:
+            job = json.load(pipe)
+        own = [entry for entry in sys.path if "site-packages" not in entry and "dist-packages" not in entry]
+        rest = [entry for entry in sys.path if entry not in own]
+        sys.path[:] = list(dict.fromkeys([*own, str(Path(__file__).parents[2]), *rest, *job["path"]]))
+        from autolog.sidecar.loop import main
+
+        return main(job)
+    except Exception:
+        # There is no one to tell: standard error leads nowhere. The run's directory is where a person looks.
+        log = Path(directory) / "sidecar.log"
+        if log.parent.is_dir():
+            log.write_text(traceback.format_exc(), "utf-8")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(_main(sys.argv[1], int(sys.argv[2])))

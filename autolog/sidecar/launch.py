@@ -1,0 +1,167 @@
+"""Start the sidecar from the training process, and tell it when the run ends. Nothing else of it is imported there.
+
+The sidecar is started through ``sh``, which leaves it to init at once: it is no child of the training process, which
+gets no zombie, no new entry among its children, and nothing to wait for. No thread, no ``preexec_fn``, no ``fork`` of
+the training process's memory (CPython uses ``vfork`` here).
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from autolog import config, events, guard, process
+
+if TYPE_CHECKING:
+    from autolog.run import Run
+
+__all__ = ["ended", "start", "wait"]
+
+_MAIN = Path(__file__).with_name("__main__.py")
+_wakes: dict[Path, int] = {}
+"""Per open run: the eventfd that wakes its sidecar."""
+
+
+def start(run: Run) -> None:
+    """Start the sidecar of a run and return without waiting for it.
+
+    Where it cannot start, that is written on the run and training goes on. Never raises for that.
+    """
+    settings = config.settings()
+    if not settings.sidecar:
+        return
+    reason = _why_not()
+    if reason is None:
+        try:
+            _spawn(run, settings)
+        except OSError as error:
+            reason = f"{type(error).__name__}: {error}"
+    if reason is not None:
+        detail = f"the sidecar could not be started ({reason}): no system samples, and no word on how the process died"
+        run.append(events.Health(time=time.time(), kind="notice", where="sidecar", detail=detail))
+
+
+def ended(run: Run) -> None:
+    """The run's ``end`` is written: wake its sidecar, which then finishes its work."""
+    wake = _wakes.pop(run.directory, None)
+    if wake is None:
+        return
+    try:
+        os.eventfd_write(wake, 1)
+    except OSError as error:
+        guard.report("sidecar.ended", error)
+    os.close(wake)
+
+
+def wait(run: Run) -> None:
+    """Wait for the delivery to other backends than the directory, at most the setting ``exit_wait``; say what remains.
+
+    Without such backends it returns at once.
+    """
+    settings = config.settings()
+    remote = [name for name in settings.backend if name != "local"]
+    if not remote or not settings.sidecar:
+        return
+    until = time.monotonic() + settings.exit_wait
+    while (left := _undelivered(run.directory, remote)) and time.monotonic() < until:
+        time.sleep(0.05)
+    if left:
+        sys.stderr.write(
+            f"autolog: not everything has reached {', '.join(left)} yet. The record is complete in {run.directory}; "
+            f"the sidecar goes on trying for a while, and `autolog sync {run.id}` delivers what is left.\n"
+        )
+
+
+def _undelivered(directory: Path, remote: list[str]) -> list[str]:
+    """The backends that have not acknowledged everything yet."""
+    from autolog.sidecar.progress import states
+
+    known = states(directory)
+    return [name for name in remote if name not in known or not known[name].done]
+
+
+def _why_not() -> str | None:
+    if sys.platform == "win32":
+        return "not on this system"
+    if getattr(sys, "frozen", False):
+        return "the program is frozen: there is no Python to start"
+    if not any(word in Path(sys.executable or "").name.lower() for word in ("python", "pypy")):
+        return f"sys.executable is no Python: {sys.executable!r}"
+    return None
+
+
+def _spawn(run: Run, settings: config.Settings) -> None:
+    pidfd = os.pidfd_open(os.getpid()) if hasattr(os, "pidfd_open") else -1
+    wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK) if hasattr(os, "eventfd") else -1
+    reader, writer = os.pipe()
+    try:
+        _run_in_background([str(run.directory), str(reader)], [fd for fd in (pidfd, wake, reader) if fd >= 0])
+        os.write(writer, _job(run, settings, pidfd, wake))
+    except BaseException:
+        if wake >= 0:
+            os.close(wake)
+        raise
+    finally:
+        for fd in (pidfd, reader, writer):
+            if fd >= 0:
+                os.close(fd)
+    if wake >= 0:
+        _wakes[run.directory] = wake
+
+
+def _run_in_background(arguments: list[str], fds: list[int]) -> None:
+    # -I: no PYTHON* variables, no working directory, no script directory whose modules could hide others.
+    command = [sys.executable, "-I", str(_MAIN), *arguments]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AUTOLOG")}
+    options: dict[str, Any] = {
+        "env": environment | {"AUTOLOG": "off"},
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+        "cwd": "/",
+        "pass_fds": fds,
+        "start_new_session": True,
+    }
+    try:
+        shell = subprocess.Popen(["/bin/sh", "-c", '"$@" &', "sh", *command], **options)
+    except FileNotFoundError:  # no shell in this container: then it is a child of ours
+        _children.append(subprocess.Popen(command, **options))
+        return
+    shell.wait()
+
+
+_children: list[subprocess.Popen[bytes]] = []
+"""Only without ``/bin/sh``: kept, so that the interpreter does not warn about a child still running."""
+
+
+def _job(run: Run, settings: config.Settings, pidfd: int, wake: int) -> bytes:
+    """What the sidecar needs to know; sent through a pipe, since a command line, which all see, holds no token."""
+    identity = process.identity()
+    job = {
+        "directory": str(run.directory),
+        "id": run.id,
+        "name": run.name,
+        "project": run.project,
+        "pid": identity.pid,
+        "pid_started": identity.pid_started,
+        "pidfd": pidfd,
+        "wake": wake,
+        "path": [entry for entry in sys.path if os.path.isabs(entry)],  # noqa: PTH117  as text, and quick
+        "gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
+        "cwd": _cwd(),
+        "settings": msgspec.structs.asdict(settings),
+    }
+    return msgspec.json.encode(job)
+
+
+def _cwd() -> str:
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError:  # the working directory was removed
+        return "/"

@@ -1,0 +1,281 @@
+"""The sidecar: sample, watch the training process, and when it is over write how it ended. Then it ends itself.
+
+It never outlives its run: an ``end`` record of a process that goes on, or the death of the process, ends it, once
+the metrics are compacted and the backends have what they can get.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from autolog import config, events, process
+from autolog.journal import MAIN, SYSTEM, Journal, read
+from autolog.plugins import RunEnd, RunHeader
+from autolog.sidecar import deliver, facts, kernel, oom
+from autolog.sidecar.sample import Sampler
+
+__all__ = ["main"]
+
+_BEAT = 60.0
+"""Samples are thinned to this many seconds at most: they are the heartbeat too."""
+_FULL_RATE = 3600.0
+"""Seconds of full rate; from then on the interval grows with the run's age."""
+_TERM_GRACE = 2.0
+"""Seconds after SIGTERM to see whether the training process was told to end as well."""
+
+
+def main(job: dict[str, Any]) -> int:
+    """Run the sidecar to its end.
+
+    Args:
+        job: what ``launch`` has sent.
+
+    Returns:
+        The exit code.
+    """
+    with contextlib.suppress(OSError):  # a container may forbid it
+        os.nice(10)
+    sidecar = _Sidecar(job)
+    try:
+        sidecar.watch()
+        sidecar.close()
+    except Exception:
+        sidecar.say("error", "sidecar", traceback.format_exc())
+        return 1
+    return 0
+
+
+class _Sidecar:
+    def __init__(self, job: dict[str, Any]) -> None:
+        self.settings = msgspec.convert(job["settings"], config.Settings)
+        self.directory = Path(job["directory"])
+        self.pid, self.pid_started = int(job["pid"]), float(job["pid_started"])
+        self.pidfd = job["pidfd"] if job["pidfd"] >= 0 else None
+        self.wake = job["wake"] if job["wake"] >= 0 else None
+        self.interval = min(max(self.settings.sample_interval, 0.05), _BEAT)
+        self.started = time.monotonic()
+        self.terminated = 0.0
+        self.dead = False
+        self.header = self._header(job)
+        identity = process.identity()
+        own = msgspec.structs.replace(
+            self.header, time=time.time(), role="sidecar", resumed=False, **identity._asdict()
+        )
+        self.journal = Journal(self.directory / SYSTEM, own)
+        self.oom = oom.Watch(self.pid)
+        self.exit: events.Exit | None = None
+        self.sampler = Sampler(self.pid, self.directory, job["gpus"])
+        self.delivery = deliver.Delivery(self.settings, RunHeader(self.header, str(self.directory)), self.say)
+        self._facts = facts.Gatherer(self.settings, job["cwd"], self.append, self.say)
+        self._signals()
+
+    def _header(self, job: dict[str, Any]) -> events.RunStart:
+        """The run's own header; made up from the job where its journal could not be written."""
+        try:
+            for record, _ in read(self.directory / MAIN):
+                if isinstance(record, events.RunStart) and record.pid == self.pid:
+                    return record
+        except OSError:
+            return events.RunStart(time=time.time(), id=job["id"], name=job["name"], project=job["project"])
+        return events.RunStart(time=time.time(), id=job["id"], name=job["name"], project=job["project"])
+
+    def _signals(self) -> None:
+        self.stop_reader, stop = os.pipe()
+        os.set_blocking(stop, False)
+
+        def on_term(*_: object) -> None:
+            self.terminated = self.terminated or time.monotonic()
+            os.write(stop, b".")
+
+        signal.signal(signal.SIGTERM, on_term)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    # -- writing ---------------------------------------------------------------------------------------------------
+
+    def append(self, record: events.Record) -> None:
+        """Write a record, but never bring a removed directory back."""
+        if self.directory.is_dir():
+            self.journal.append(record)
+            self.delivery.wake()
+
+    def say(self, kind: str, where: str, detail: str) -> None:
+        """Write that something of ours failed, or is worth knowing."""
+        self.append(events.Health(time=time.time(), kind=kind, where=where, detail=detail))  # type: ignore[arg-type]  # one of its literals
+
+    # -- watching --------------------------------------------------------------------------------------------------
+
+    def watch(self) -> None:
+        """Sample until the process is dead, the run has ended, or somebody ends the sidecar."""
+        self.append(events.Fact(time=time.time(), name="sampling", value=self._sampling()))
+        self._sample()
+        self._facts.start()
+        poller = select.poll()
+        for fd in (self.pidfd, self.wake, self.stop_reader):
+            if fd is not None:
+                poller.register(fd, select.POLLIN)
+        due = time.monotonic() + min(1.0, self.interval)
+        while not self._over():
+            ready = {fd for fd, _ in poller.poll(max(0.0, self._patience(due)) * 1000)}
+            self._drain(ready)
+            self.dead = self.pidfd in ready if self.pidfd is not None else not self._alive()
+            if not self.dead and time.monotonic() >= due:
+                self._sample()
+                due = time.monotonic() + self._current_interval()
+        self.delivery.wake()
+
+    def _sampling(self) -> dict[str, Any]:
+        return {
+            "interval_seconds": self.interval,
+            "thinning": f"after {_FULL_RATE:.0f} seconds the interval grows with the run's age, to {_BEAT:.0f} seconds",
+        }
+
+    def _patience(self, due: float) -> float:
+        left = due - time.monotonic()
+        if self.terminated:
+            left = min(left, 0.05)
+        return min(left, 1.0) if self.pidfd is None or self.wake is None else left
+
+    def _current_interval(self) -> float:
+        age = time.monotonic() - self.started
+        return max(self.interval, min(_BEAT, self.interval * age / _FULL_RATE))
+
+    def _drain(self, ready: set[int]) -> None:
+        for fd in (self.wake, self.stop_reader):
+            if fd is not None and fd in ready:
+                os.read(fd, 4096)
+
+    def _over(self) -> bool:
+        if self.dead:
+            return True
+        if self.terminated and time.monotonic() - self.terminated > _TERM_GRACE:
+            return True
+        end = self.end()
+        return end is not None and not end.at_exit
+
+    def _alive(self) -> bool:
+        """Without a pidfd: whether a process of that id and start is there and no zombie."""
+        try:
+            fields = Path(f"/proc/{self.pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+        except FileNotFoundError:
+            return _responds(self.pid) if sys.platform != "linux" else False
+        return fields[0] not in ("Z", "X") and float(fields[19]) == self.pid_started
+
+    def end(self) -> events.End | None:
+        """The ``end`` record, which is the last line of the main journal; ``None`` while the run goes on."""
+        try:
+            line = last_line(self.directory / MAIN)
+            record = events.decode(line) if line else None
+        except (OSError, msgspec.DecodeError):
+            return None
+        return record if isinstance(record, events.End) else None
+
+    def _sample(self) -> None:
+        if self.oom.rise():
+            self.say("notice", "oom", "the kernel killed a process of this run's memory cgroup: out of memory")
+        self.append(events.System(time=time.time(), values=self.sampler.sample()))
+
+    # -- the end ---------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Write how the process ended, compact, let the backends catch up, and let go of everything."""
+        if self.dead:
+            self.exit = self._exit()
+            self.append(self.exit)
+        self._facts.join()
+        if (self.dead or self.end() is not None) and self.directory.is_dir():
+            self._compact()
+        self.delivery.close(RunEnd(self.end(), self.exit))
+        self.journal.close()
+
+    def _compact(self) -> None:
+        from autolog.store import compact
+
+        try:
+            compact.compact(self.directory)
+        except ImportError:  # without pyarrow the journals are all there is, and enough
+            return
+        except Exception:
+            self.say("error", "compact", traceback.format_exc())
+
+    def _exit(self) -> events.Exit:
+        died = kernel.death(self.pid, self.pid_started, self.pidfd)
+        dump = _dump(self.directory / "fatal.log")
+        source, number, detail = died.source, died.signal, dump
+        if died.source == "none" and dump:
+            # SIGTERM's dump, unlike those of fatal signals, has no headline.
+            headline = dump.split("\n", 1)[0]
+            number = _FATAL.get(headline) if headline.startswith("Fatal") else signal.SIGTERM
+            source = "faulthandler" if number else "none"
+        oom_kill = number == signal.SIGKILL and self._oom_seen()
+        if oom_kill:
+            detail = "the kernel's out-of-memory killer"
+        return events.Exit(
+            time=time.time(), pid=self.pid, source=source, exit_code=died.exit_code, signal=number, oom=oom_kill,
+            detail=detail,
+        )  # fmt: skip
+
+    def _oom_seen(self) -> bool:
+        """The kernel counts an OOM kill just after it has sent the signal; the process may be dead before that."""
+        for _ in range(10):
+            if self.oom.rise():
+                return True
+            time.sleep(0.01)
+        return False
+
+
+_FATAL = {
+    "Fatal Python error: Segmentation fault": signal.SIGSEGV,
+    "Fatal Python error: Aborted": signal.SIGABRT,
+    "Fatal Python error: Bus error": signal.SIGBUS,
+    "Fatal Python error: Floating-point exception": signal.SIGFPE,
+    "Fatal Python error: Floating point exception": signal.SIGFPE,
+    "Fatal Python error: Illegal instruction": signal.SIGILL,
+}
+
+
+def _dump(path: Path) -> str:
+    """What faulthandler has written while the process died; an empty file is removed."""
+    try:
+        text = path.read_text("utf-8", "replace")
+        if not text:
+            path.unlink()
+    except OSError:
+        return ""
+    return text[:4000]
+
+
+def _responds(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def last_line(path: Path) -> bytes:
+    """The last complete line of a file, read from its end; empty where there is none."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        block, tail = 4096, b""
+        while size > 0:
+            begin = max(0, size - block)
+            file.seek(begin)
+            tail = file.read(size - begin).rpartition(b"\n")[0]
+            found = tail.rpartition(b"\n")
+            if found[1] or begin == 0:
+                return found[2]
+            block *= 4
+    return b""
