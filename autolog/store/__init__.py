@@ -1,4 +1,8 @@
-"""Read runs: from their journals, never from what wrote them."""
+"""Read runs: from their journals, never from what wrote them.
+
+Heavier parts are modules of their own, imported where they are used: ``series`` (points), ``export``, ``diff``,
+``edit`` (tags, note, name, removal), ``checkout``, ``compact``.
+"""
 
 from autolog.store.columns import UnknownColumn, column_value
 from autolog.store.find import AmbiguousRun, UnknownRun, find_run

@@ -1,0 +1,157 @@
+"""The points of metrics, exactly as logged: from the journals, or from ``metrics.parquet`` once it is whole."""
+
+from __future__ import annotations
+
+import heapq
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from autolog import events, journal
+from autolog.store import compact
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from autolog.store.summary import RunSummary
+
+__all__ = ["Point", "Sample", "Series", "journal_points", "points", "reduced", "series", "system_samples"]
+
+_BLOCK = 1 << 20
+
+
+class Point(NamedTuple):
+    """One value of one metric."""
+
+    child: str | None
+    """``None``: the run itself."""
+    metric: str
+    step: float | None
+    epoch: float | None
+    time: float
+    value: float
+
+
+class Sample(NamedTuple):
+    """What the sidecar measured at one moment."""
+
+    time: float
+    values: dict[str, float]
+
+
+class Series(msgspec.Struct):
+    """All points of one metric of one child run, or of the run itself (``child`` is ``None``), oldest first."""
+
+    run: str
+    child: str | None
+    metric: str
+    steps: list[float | None] = []
+    epochs: list[float | None] = []
+    times: list[float] = []
+    values: list[float] = []
+
+
+def points(directory: str | Path, metrics: Collection[str] | None = None) -> Iterator[Point]:
+    """The points of a run, streamed: each journal in its order, several journals merged by time.
+
+    Args:
+        directory: The run's directory.
+        metrics: Only these; default: all.
+    """
+    directory = Path(directory)
+    wanted = None if metrics is None else frozenset(metrics)
+    stored = compact.stored_points(directory, wanted)
+    if stored is not None:
+        for row in stored:
+            yield Point(*row)
+        return
+    yield from journal_points(directory, wanted)
+
+
+def journal_points(directory: Path, wanted: frozenset[str] | None = None) -> Iterator[Point]:
+    """:func:`points` from the journals themselves."""
+    streams = [_journal_points(path, wanted) for path in _metric_journals(directory)]
+    return streams[0] if len(streams) == 1 else heapq.merge(*streams, key=lambda point: point.time)
+
+
+def series(run: RunSummary, metric: str) -> list[Series]:
+    """One metric of a run, a :class:`Series` for the run itself and for each child that has it; of a child: its own."""
+    found: dict[str | None, Series] = {}
+    only = run.kind != "run"
+    for child, _, step, epoch, time, value in points(run.directory, (metric,)):
+        if only and child != run.id:
+            continue
+        one = found.get(child)
+        if one is None:
+            one = found[child] = Series(run=Path(run.directory).name, child=child, metric=metric)
+        one.steps.append(step)
+        one.epochs.append(epoch)
+        one.times.append(time)
+        one.values.append(value)
+    return list(found.values())
+
+
+def system_samples(directory: str | Path) -> Iterator[Sample]:
+    """The sidecar's samples of a run, oldest first."""
+    path = Path(directory) / journal.SYSTEM
+    if path.exists():
+        for record, _ in journal.read(path, problems=[]):
+            if isinstance(record, events.System):
+                yield Sample(record.time, {name: _number(value) for name, value in record.values.items()})
+
+
+def reduced(values: Sequence[float], most: int) -> list[int]:
+    """Which points to draw: the places of at most about ``most`` values, ascending, for a chart and nothing else.
+
+    Of each bucket the first, the last, the lowest, the highest (infinities are such) and the first NaN are kept, so
+    that every extreme of the data is drawn.
+    """
+    if len(values) <= most:
+        return list(range(len(values)))
+    buckets = max(1, most // 4)
+    kept: set[int] = set()
+    for bucket in range(buckets):
+        first, after = bucket * len(values) // buckets, (bucket + 1) * len(values) // buckets
+        if first == after:
+            continue
+        kept |= {first, after - 1}
+        numbers = [place for place in range(first, after) if values[place] == values[place]]
+        if len(numbers) < after - first:
+            kept.add(next(place for place in range(first, after) if values[place] != values[place]))
+        if numbers:
+            kept |= {min(numbers, key=values.__getitem__), max(numbers, key=values.__getitem__)}
+    return sorted(kept)
+
+
+def _metric_journals(directory: Path) -> list[Path]:
+    return [path for path in journal.journals(directory) if path.name not in (journal.SYSTEM, journal.EDITS)]
+
+
+def _journal_points(path: Path, wanted: frozenset[str] | None) -> Iterator[Point]:
+    """The same lines that the summary counts; see :mod:`autolog.store.reader`."""
+    decode = msgspec.json.Decoder(events.Record).decode
+    for line in _lines(path):
+        try:
+            record: Any = decode(line)
+        except (msgspec.MsgspecError, ValueError):
+            continue  # the summary says in its health how many lines are no records
+        if record.__class__ is not events.Metrics:
+            continue
+        for name, written in record.values.items():
+            if wanted is None or name in wanted:
+                value = _number(written) if isinstance(written, str) else written
+                yield Point(record.child, name, record.step, record.epoch, record.time, value)
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        rest = b""
+        while block := file.read(_BLOCK):
+            lines = (rest + block).split(b"\n")
+            rest = lines.pop()
+            yield from lines
+
+
+def _number(written: events.Number) -> float:
+    return events.from_wire(written) if isinstance(written, str) else written
