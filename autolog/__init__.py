@@ -37,6 +37,7 @@ from autolog.config import ConfigError, configure
 from autolog.current import current_run, finish, start_run
 from autolog.plugins import disable, enable
 from autolog.run import Run
+from autolog.version import VERSION
 
 if TYPE_CHECKING:
     from autolog.store import runs
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ConfigError",
     "Run",
+    "__version__",
     "add_tags",
     "child_run",
     "configure",
@@ -81,6 +83,8 @@ __all__ = [
     "validate",
 ]
 
+__version__ = VERSION
+
 
 def __getattr__(name: str) -> Any:
     # Reading runs needs SQLAlchemy, which a training process must not import.
@@ -88,10 +92,6 @@ def __getattr__(name: str) -> Any:
         from autolog.store import runs
 
         return runs
-    if name == "__version__":
-        from autolog.process import version
-
-        return version()
     raise AttributeError(f"module 'autolog' has no attribute {name!r}")
 
 

@@ -17,6 +17,7 @@ from autolog import config, events, guard, naming, patching, process
 from autolog.config import ConfigError, Settings
 from autolog.journal import MAIN, Journal, journal_name, read
 from autolog.run import Run, active, outcome
+from autolog.version import VERSION
 
 __all__ = ["begun", "current_run", "ensure_run", "finish", "fit_in_progress", "install", "is_off", "start_run"]
 
@@ -159,7 +160,7 @@ def _begin(settings: Settings, name: str | None, project: str, resume: str | Non
         id=run_id,
         name=name or naming.readable_name(run_id),
         project=project,
-        version=process.version(),
+        version=VERSION,
         parent=parent.directory.name if parent else None,
         resumed=resume is not None,
         **process.identity()._asdict(),
@@ -189,7 +190,7 @@ def _worker_header(directory: Path) -> events.RunStart:
         id=directory.name,
         name=first.name if first else "",
         project=directory.parent.name,
-        version=process.version(),
+        version=VERSION,
         role="rank" if process.role() == "rank" else "worker",
         rank=rank,
         **process.identity()._asdict(),

@@ -23,7 +23,6 @@ __all__ = [
     "is_owner",
     "parent",
     "role",
-    "version",
     "withdraw",
 ]
 
@@ -85,17 +84,6 @@ def identity() -> Identity:
     """This process's identity. Where the system does not tell a part, that part is empty."""
     pid = os.getpid()
     return Identity(pid, os.uname().nodename, boot_id(), _started(pid), _link("/proc/self/ns/pid"))
-
-
-@cache
-def version() -> str:
-    """The version of the installed autolog."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("autolog")
-    except PackageNotFoundError:  # a bare checkout on sys.path
-        return "unknown"
 
 
 @cache

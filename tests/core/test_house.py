@@ -24,11 +24,12 @@ HEAVY = (
 )  # fmt: skip
 
 # What each part may import of autolog. Below a part's own line stands everything it knows of.
-BOTTOM = {"events", "config", "guard", "naming", "imports"}
+BOTTOM = {"events", "config", "guard", "naming", "imports", "version"}
 ALLOWED = {
     "events": set(),
     "config": set(),
     "naming": set(),
+    "version": set(),
     "guard": {"config"},
     "imports": {"guard"},
     "journal": {"events"},
