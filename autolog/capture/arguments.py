@@ -7,7 +7,7 @@ the other. A later parse of the same name replaces the earlier one. Parsing that
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from autolog.imports import when_imported
@@ -109,28 +109,42 @@ def _get_values(call: Call) -> Hook:
 
 
 def _record(parse: _Parse, namespace: Any) -> None:
-    from autolog.media.jsonable import jsonable
-
-    arguments: Arguments = {}
-    for name, value in vars(namespace).items():
-        action = parse.actions.get(name)
-        default = parse.defaults.get(name) if action is None or action.default is None else action.default
-        given = name in parse.given
-        arguments[name] = {
-            "value": jsonable(value),
-            # Defaults written as text are converted by argparse; where nothing was given, that is the value.
-            "default": None if default == "==SUPPRESS==" else jsonable(default if given else value),
-            "given": given,
-            "type": _type_name(action, value),
-        }
+    arguments = {name: _argument(parse, name, value) for name, value in _leaves(parse, namespace)}
     _arguments.update(arguments)
     for listener in tuple(_listeners):
         listener(arguments)
 
 
+def _leaves(parse: _Parse, namespace: Any) -> Iterator[tuple[str, Any]]:
+    """The arguments by name; groups of jsonargparse (``--optimizer.lr``) are taken apart."""
+    from autolog.media.jsonable import flatten
+
+    for name, value in vars(namespace).items():
+        if any(other.startswith(f"{name}.") for other in parse.actions):
+            yield from flatten({name: value}).items()
+        else:
+            yield name, value
+
+
+def _argument(parse: _Parse, name: str, value: Any) -> dict[str, Any]:
+    from autolog.media.jsonable import jsonable
+
+    action = parse.actions.get(name)
+    default = parse.defaults.get(name) if action is None or action.default is None else action.default
+    given = name in parse.given
+    suppressed = isinstance(default, str) and default == "==SUPPRESS=="
+    return {
+        "value": jsonable(value),
+        # Defaults written as text are converted by argparse; where nothing was given, that is the value.
+        "default": None if suppressed else jsonable(default if given else value),
+        "given": given,
+        "type": _type_name(action, value),
+    }
+
+
 def _type_name(action: Any, value: Any) -> str:
     """The name of what argparse converts with: a type, a function, or text where the program names none."""
-    kind = getattr(action, "type", None)
+    kind = getattr(action, "type", None) or getattr(action, "_typehint", None)  # the latter is jsonargparse's
     if kind is None:
         takes_text = action is not None and action.nargs != 0
         return "str" if takes_text else type(value).__name__ if value is not None else ""

@@ -241,6 +241,26 @@ assert found["betas"]["value"] == [0.9, 0.99] and not found["betas"]["given"]
     _python("-c", code)
 
 
+def test_jsonargparse_groups_are_taken_apart() -> None:
+    code = """
+import dataclasses, jsonargparse
+from autolog.capture import arguments
+arguments.install()
+@dataclasses.dataclass
+class Optimizer:
+    lr: float = 0.1
+    name: str = "adam"
+def train(epochs: int = 3, optimizer: Optimizer = Optimizer()): return epochs
+assert jsonargparse.CLI(train, args=["--optimizer.lr", "0.5", "--epochs", "4"]) == 4
+found = arguments.parsed_arguments()
+assert found["optimizer.lr"] == {"value": 0.5, "default": 0.1, "given": True, "type": "float"}, found
+assert found["optimizer.name"] == {"value": "adam", "default": "adam", "given": False, "type": "str"}, found
+assert found["epochs"] == {"value": 4, "default": 3, "given": True, "type": "int"}, found
+"""
+    pytest.importorskip("jsonargparse")
+    _python("-c", code)
+
+
 def _python(*command: str, **environment: str) -> str:
     env = {**os.environ, "AUTOLOG": "off", "AUTOLOG_STRICT": "1", **environment}
     done = subprocess.run([sys.executable, *command], env=env, capture_output=True, text=True, timeout=120, check=False)
