@@ -11,11 +11,12 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from types import ModuleType
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
 from autolog import config, events, guard
+from autolog.discovery import entry_points
 from autolog.imports import when_imported
 from autolog.patching import Undo
 
@@ -31,7 +32,6 @@ __all__ = [
     "State",
     "add_fact",
     "disable",
-    "discover",
     "enable",
     "install",
     "is_disabled",
@@ -45,7 +45,7 @@ class Integration(Protocol):
 
     Attributes:
         name: in ``AUTOLOG_DISABLE``, in the doctor, on records: ``keras``.
-        module: the import that switches it on, such as ``keras.src.callbacks.callback_list``.
+        module: the import that switches it on, such as ``keras.src.models.model``.
         distribution: the package whose version is looked up: ``keras``.
         tested: oldest and newest version it is tested with, both included: ``("3.5", "3.15")``.
     """
@@ -135,10 +135,10 @@ class Entry(NamedTuple):
 
 BUILT_IN = (
     Entry("sklearn", "sklearn.base", "autolog.integrations.sklearn:integration"),
-    Entry("keras", "keras.src.callbacks.callback_list", "autolog.integrations.keras:integration"),
+    Entry("keras", "keras.src.models.model", "autolog.integrations.keras:integration"),
     Entry("lightning", "lightning.pytorch.trainer.trainer", "autolog.integrations.lightning:integration"),
-    Entry("pytorch_lightning", "pytorch_lightning.trainer.trainer", "autolog.integrations.lightning:pytorch_lightning"),
-    Entry("transformers", "transformers.trainer_callback", "autolog.integrations.transformers:integration"),
+    Entry("pytorch_lightning", "pytorch_lightning.trainer.trainer", "autolog.integrations.pytorch_lightning:integration"),
+    Entry("transformers", "transformers.trainer", "autolog.integrations.transformers:integration"),
 )
 FACTS = ("command", "console", "environment", "exit", "git", "host", "notebook", "packages", "seeds", "source")
 """What else can be switched off by name."""
@@ -173,20 +173,16 @@ def is_disabled(name: str) -> bool:
 
 
 def install() -> None:
-    """Wait for the built-in integrations' modules; those already imported are patched now."""
+    """Wait for the modules of all integrations; those already imported are patched now."""
     for entry in BUILT_IN:
         _add(entry)
-
-
-def discover() -> None:
-    """Find integrations of third parties. Called when a run begins: looking through packages takes milliseconds."""
-    from importlib.metadata import entry_points
-
-    for point in entry_points(group="autolog.integrations"):
-        if point.name in _states:
-            continue
+    for point in entry_points("autolog.integrations"):
         with guard.guard(f"plugins.{point.name}"):
             integration = point.load()
+            if not isinstance(integration, Integration):
+                raise TypeError(f"{point.value} is no autolog integration: {_NEEDED}")
+            if integration.name in _states:
+                raise ValueError(f"{point.value}: an integration named {integration.name!r} is there already")
             _add(Entry(integration.name, integration.module, point.value), integration)
 
 
@@ -271,11 +267,10 @@ def _switch_on(state: State, module: ModuleType) -> None:
     state.status, state.detail = "patched", f"{len(state.undos)} functions of {state.entry.module}"
 
 
+_NEEDED = "it must have name, module, distribution, tested and install()"
+
+
 def _load(target: str) -> Integration:
     module, _, attribute = target.partition(":")
-    loaded: Any = getattr(import_module(module), attribute)
-    if not isinstance(loaded, Integration):
-        raise TypeError(
-            f"{target} is no autolog integration: it must have name, module, distribution, tested, install()"
-        )
+    loaded: Integration = getattr(import_module(module), attribute)
     return loaded

@@ -24,12 +24,13 @@ HEAVY = (
 )  # fmt: skip
 
 # What each part may import of autolog. Below a part's own line stands everything it knows of.
-BOTTOM = {"events", "config", "guard", "naming", "imports", "version"}
+BOTTOM = {"events", "config", "guard", "naming", "imports", "version", "discovery"}
 ALLOWED = {
     "events": set(),
     "config": set(),
     "naming": set(),
     "version": set(),
+    "discovery": set(),
     "guard": {"config"},
     "imports": {"guard"},
     "journal": {"events"},
