@@ -52,6 +52,7 @@ def begin(run: Run) -> None:
     Nothing is taken over: faulthandler stays as it is where it is on already, and SIGTERM is only touched where
     nobody handles it and the kernel could not say later that it was the cause.
     """
+    _announce(run)
     if plugins.is_disabled("exit") or _state.dumps is not None:
         return
     import faulthandler
@@ -66,6 +67,24 @@ def begin(run: Run) -> None:
     faulthandler.enable(file=_state.dumps)
     _state.enabled = True
     _watch_term(faulthandler)
+
+
+def _announce(run: Run) -> None:
+    """Tell an ``autolog run`` above this process where to write how it ended."""
+    path = os.environ.get("AUTOLOG_RENDEZVOUS", "")
+    if not path:
+        return
+    try:
+        # Only the file it made: where that process is gone, its number and descriptor may be somebody else's.
+        if path.startswith("/proc/") and "autolog-run" not in os.readlink(path):  # noqa: PTH115  a str is wanted
+            return
+        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    except FileNotFoundError:  # it has ended before us
+        return
+    try:
+        os.write(fd, os.fsencode(f"{os.getpid()}|{run.directory}\n"))
+    finally:
+        os.close(fd)
 
 
 def _watch_term(faulthandler: Any) -> None:
