@@ -12,10 +12,10 @@ __all__ = ["Screen"]
 
 # A control character or escape sequence: CSI, OSC (titles, links), character sets, single ones.
 _CONTROL = re.compile(
-    "(\r|\n|\b|\x07|\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b]*(?:\x07|\x1b\\\\)"
-    "|\x1b[()#][0-9A-Za-z]|\x1b[=>78cDEHMNOZ])"
+    "(\r|\n|\b|\x07|\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b\r\n]*(?:\x07|\x1b\\\\)"
+    "|\x1b[()#][0-9A-Za-z]|\x1b[=>78cDEHMNOZ]|\x1b)"
 )
-_UNFINISHED = re.compile("\x1b(?:\\[[0-?]*[ -/]*|\\][^\x07\x1b]*\x1b?|[()#])?$")
+_UNFINISHED = re.compile("\x1b(?:\\[[0-?]*[ -/]*|\\][^\x07\x1b\r\n]*\x1b?|[()#])?\\Z")
 _SPECIAL = ("\r", "\b", "\x1b", "\x07")
 _WINDOW = 100  # rows the cursor can go back to
 
