@@ -137,7 +137,11 @@ BUILT_IN = (
     Entry("sklearn", "sklearn.base", "autolog.integrations.sklearn:integration"),
     Entry("keras", "keras.src.models.model", "autolog.integrations.keras:integration"),
     Entry("lightning", "lightning.pytorch.trainer.trainer", "autolog.integrations.lightning:integration"),
-    Entry("pytorch_lightning", "pytorch_lightning.trainer.trainer", "autolog.integrations.pytorch_lightning:integration"),
+    Entry(
+        "pytorch_lightning",
+        "pytorch_lightning.trainer.trainer",
+        "autolog.integrations.pytorch_lightning:integration",
+    ),
     Entry("transformers", "transformers.trainer", "autolog.integrations.transformers:integration"),
 )
 FACTS = ("command", "console", "environment", "exit", "git", "host", "notebook", "packages", "seeds", "source")
