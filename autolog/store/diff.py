@@ -101,8 +101,7 @@ def source_diff(left: RunSummary, right: RunSummary, name: str) -> Iterator[str]
     import difflib
 
     before, after = (_source_text(run, name).splitlines() for run in (left, right))
-    names = {"fromfile": f"{left.name}/{name}", "tofile": f"{right.name}/{name}"}
-    yield from difflib.unified_diff(before, after, **names, lineterm="")
+    yield from difflib.unified_diff(before, after, f"{left.name}/{name}", f"{right.name}/{name}", lineterm="")
 
 
 def _source_text(run: RunSummary, name: str) -> str:

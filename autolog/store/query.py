@@ -14,16 +14,28 @@ from __future__ import annotations
 
 import ast
 import warnings
-from typing import NamedTuple, NoReturn, TypeAlias, Union
+from typing import NoReturn
 
+from autolog.store.conditions import (
+    All,
+    AnyOf,
+    Compare,
+    Contains,
+    Field,
+    IsNone,
+    Literal,
+    Match,
+    Negation,
+    Node,
+    Operand,
+    Truth,
+)  # fmt: skip
 from autolog.store.words import DURATIONS, RUN_FIELDS, STATUSES, TIMES, duration_seconds, nearest, time_seconds
 
-__all__ = [
-    "All", "AnyOf", "Compare", "Contains", "Field", "IsNone", "Literal", "Match", "Negation", "Node", "Operand",
-    "QueryError", "Truth", "parse",
-]  # fmt: skip
+__all__ = ["MAX_CONDITIONS", "MAX_LENGTH", "QueryError", "parse"]
 
 MAX_LENGTH = 10_000
+MAX_CONDITIONS = 200
 _GROUPS = ("metrics", "params", "args", "facts", "other")
 _STATS = ("last", "min", "max", "count", "last_step", "last_epoch")
 _COMPARISONS: dict[type[ast.cmpop], str] = {
@@ -39,79 +51,6 @@ class QueryError(ValueError):
     def __init__(self, problem: str, query: str, position: int) -> None:
         super().__init__(f"{problem}\n  {query}\n  {' ' * position}^")
         self.problem, self.query, self.position = problem, query, position
-
-
-class Literal(NamedTuple):
-    """A number, text or truth value written in the query."""
-
-    value: float | str | bool
-
-
-class Field(NamedTuple):
-    """Something a run has. ``group`` is ``run`` for its own fields, ``children.metrics`` for any of its children."""
-
-    group: str
-    name: str
-    stat: str = ""
-
-
-Operand: TypeAlias = Union[Literal, Field]  # noqa: UP007  (read at run time by Python 3.10)
-
-
-class Compare(NamedTuple):
-    """``left op right``."""
-
-    op: str
-    left: Operand
-    right: Operand
-
-
-class Contains(NamedTuple):
-    """A tag among the tags, or a text within a text."""
-
-    text: str
-    field: Field
-
-
-class Match(NamedTuple):
-    """A text field against a pattern of ``*`` and ``?``."""
-
-    field: Field
-    pattern: str
-
-
-class IsNone(NamedTuple):
-    """The run has no such value."""
-
-    field: Field
-
-
-class Truth(NamedTuple):
-    """A bare field, or ``isnan(field)``."""
-
-    field: Field
-    nan: bool = False
-
-
-class Negation(NamedTuple):
-    """``not node``."""
-
-    node: Node
-
-
-class All(NamedTuple):
-    """``and``."""
-
-    nodes: tuple[Node, ...]
-
-
-class AnyOf(NamedTuple):
-    """``or``."""
-
-    nodes: tuple[Node, ...]
-
-
-Node: TypeAlias = Union[Compare, Contains, Match, IsNone, Truth, Negation, All, AnyOf]  # noqa: UP007  (the same)
 
 
 def parse(query: str) -> Node:
@@ -142,7 +81,8 @@ def parse(query: str) -> Node:
 
 
 def _syntax_error(text: str, error: SyntaxError) -> QueryError:
-    position = min(max((error.offset or 1) - 1, 0), len(text))
+    # Offset 0 is how some versions of Python say "at the end".
+    position = min(error.offset - 1, len(text)) if error.offset else len(text)
     near = text[max(position - 12, 0) : position + 12]
     for wrong, right in (("&&", "and"), ("||", "or"), ("=~", "matches(name, 'a*')"), ("<>", "!="), ("!", "not")):
         if wrong in near and f"{wrong}=" not in near:
@@ -159,6 +99,7 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self.text = text
         self._bytes = text.encode()
+        self._conditions = 0
 
     def fail(self, problem: str, node: ast.AST) -> NoReturn:
         # Python counts bytes, people count characters.
@@ -166,6 +107,9 @@ class _Parser:
         raise QueryError(problem, self.text, offset)
 
     def condition(self, node: ast.expr) -> Node:
+        self._conditions += 1
+        if self._conditions > MAX_CONDITIONS:
+            self.fail(f"more than {MAX_CONDITIONS} conditions in one query", node)
         if isinstance(node, ast.BoolOp):
             parts = tuple(self.condition(value) for value in node.values)
             return All(parts) if isinstance(node.op, ast.And) else AnyOf(parts)

@@ -9,6 +9,7 @@ from autolog.store import columns, entries, index, layout
 from autolog.store.summary import descendants
 
 if TYPE_CHECKING:
+    import sqlite3
     from pathlib import Path
 
     from autolog.store.summary import RunSummary
@@ -108,23 +109,30 @@ def runs(
     root = layout.root_directory(dir)
     connection = index.open_index(root)
     try:
-        condition, values, hints = "1 = 1", {"_project": project or ""}, list[str]()
+        source, values, hints = (
+            "FROM runs WHERE :_project IN (project_name, project, '')",
+            {"_project": project or ""},
+            [],
+        )
         if where and where.strip():
             from autolog.store import search
 
-            condition, bound = search.where_clause(where)
-            values |= bound
-        source = f"FROM runs WHERE (:_project IN (project_name, project, '')) AND ({condition})"
-        total = int(connection.execute(f"SELECT count(*) {source}", values).fetchone()[0])
-        found = f"SELECT project, run, row {source} ORDER BY started_at DESC, run DESC"
+            found, bound = search.statement(where)
+            source, values = f"{source} AND (project, run) IN ({found})", values | bound
+            if not connection.execute(f"SELECT 1 {source}", values).fetchone():
+                hints = search.unknown_names(where, connection)
+        chosen = f"SELECT project, run, row {source} ORDER BY started_at DESC, run DESC"
         if limit is not None and not sort:
-            found += f" LIMIT {int(limit)}"
-        if where and where.strip() and not total:
-            hints = search.unknown_names(where, connection)
-        rows = [_row(root, *row) for row in connection.execute(found, values)]
+            chosen += f" LIMIT {int(limit)}"
+        rows = [_row(root, *row) for row in connection.execute(chosen, values)]
+        total = len(rows) if limit is None or sort else _count(connection, source, values)
     finally:
         connection.close()
     return Runs(columns.sorted_runs(rows, sort)[:limit] if sort else rows, total, hints)
+
+
+def _count(connection: sqlite3.Connection, source: str, values: dict[str, Any]) -> int:
+    return int(connection.execute(f"SELECT count(*) {source}", values).fetchone()[0])
 
 
 def _row(root: Path, project: str, run: str, data: bytes) -> RunSummary:

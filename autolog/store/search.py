@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
-from autolog.store import query as q
+from autolog.store import conditions as q
 from autolog.store import schema, words
+from autolog.store.query import parse
 
 if TYPE_CHECKING:
     import sqlite3
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     Condition = sa.ColumnElement[bool]
 
-__all__ = ["TABLES", "compiled", "unknown_names", "where_clause"]
+__all__ = ["TABLES", "condition_of", "sqlite_text", "statement", "unknown_names"]
 
 _TYPES = {"TEXT": sa.Text, "REAL": sa.Double, "BLOB": sa.LargeBinary}
 TABLES = {
@@ -51,31 +52,34 @@ class _Value(NamedTuple):
     where: Any = None
 
 
-def where_clause(query: str) -> tuple[str, dict[str, Any]]:
-    """A query as a condition on the table ``runs`` of SQLite, and its bound values.
+def statement(query: str) -> tuple[str, dict[str, Any]]:
+    """A query as a SELECT of ``project, run`` for SQLite, and its bound values.
 
     Raises:
         QueryError: the query cannot be understood.
     """
-    condition = compiled(q.parse(query), now=time.time())
-    statement = condition.compile(
-        dialect=sqlite.dialect(paramstyle="named"), compile_kwargs={"render_postcompile": True}
-    )
-    return str(statement), dict(statement.params)
+    return sqlite_text(condition_of(parse(query), now=time.time()))
+
+
+def sqlite_text(condition: Condition) -> tuple[str, dict[str, Any]]:
+    """The runs for which a condition holds, as SQL text for SQLite, and the bound values."""
+    select = sa.select(_RUNS.project, _RUNS.run).where(condition)
+    compiled = select.compile(dialect=sqlite.dialect(paramstyle="named"), compile_kwargs={"render_postcompile": True})
+    return str(compiled), dict(compiled.params)
 
 
 def unknown_names(query: str, connection: sqlite3.Connection) -> list[str]:
     """For each name in the query that no run has: a sentence with the nearest one that some run has."""
-    return [hint for field in _fields(q.parse(query)) if (hint := _hint(field, connection))]
+    return [hint for field in _fields(parse(query)) if (hint := _hint(field, connection))]
 
 
-def compiled(node: q.Node, *, now: float) -> Condition:
+def condition_of(node: q.Node, *, now: float) -> Condition:
     """The condition on ``runs`` for a tree; ``now`` is the present that ``age`` is counted from."""
     if isinstance(node, (q.All, q.AnyOf)):
         join = sa.and_ if isinstance(node, q.All) else sa.or_
-        return join(*(compiled(part, now=now) for part in node.nodes))
+        return join(*(condition_of(part, now=now) for part in node.nodes))
     if isinstance(node, q.Negation):
-        return sa.not_(compiled(node.node, now=now))
+        return sa.not_(condition_of(node.node, now=now))
     if isinstance(node, q.Compare):
         return _compare(node, now)
     if isinstance(node, q.Contains):
@@ -113,8 +117,7 @@ def _compare(node: q.Compare, now: float) -> Condition:
 
 def _contains(node: q.Contains, now: float) -> Condition:
     if node.field.name == "tags" and node.field.group == "run":
-        tags = TABLES["tags"].c
-        return sa.exists().where(tags.project == _RUNS.project, tags.run == _RUNS.run, tags.tag == node.text)
+        return _tagged(TABLES["tags"].c.tag == node.text)
     value = _value(node.field, now)
     return _in_row(value, _false(value.text.contains(node.text, autoescape=True)))
 
@@ -151,10 +154,10 @@ def _entry_value(operand: q.Field) -> _Value:
     if operand.group == group:
         where = sa.and_(*mine, table.c.child == "")
         if group == "metrics":
-            there = sa.exists().where(where, *_known_stat(table, operand.stat))
-            return _Value(sa.select(table.c[operand.stat]).where(where).scalar_subquery(), None, there)
-        number, text = (sa.select(table.c[name]).where(where).scalar_subquery() for name in ("number", "text"))
-        return _Value(number, text, sa.exists().where(where, table.c.text.is_not(None)))
+            there = _exists(table, where, *_known_stat(table, operand.stat))
+            return _Value(_only(table, operand.stat, where), None, there)
+        there = _exists(table, where, table.c.text.is_not(None))
+        return _Value(_only(table, "number", where), _only(table, "text", where), there)
     where = sa.and_(*mine, table.c.child != "")
     if group == "metrics":
         return _Value(table.c[operand.stat], None, sa.and_(*_known_stat(table, operand.stat)), table, where)
@@ -168,8 +171,7 @@ def _known_stat(table: sa.FromClause, stat: str) -> list[Any]:
 
 def _run_value(name: str, now: float) -> _Value:
     if name == "tags":
-        tags = TABLES["tags"].c
-        return _Value(None, None, sa.exists().where(tags.project == _RUNS.project, tags.run == _RUNS.run))
+        return _Value(None, None, _tagged())
     if name == "age":
         return _Value(sa.literal(now) - _RUNS.started_at, None, sa.true())
     if name == "duration":
@@ -185,7 +187,23 @@ def _run_value(name: str, now: float) -> _Value:
 def _in_row(value: _Value, condition: Any) -> Condition:
     if value.table is None:
         return condition  # type: ignore[no-any-return]  # of SQLAlchemy
-    return sa.exists(sa.select(sa.literal(1)).select_from(value.table).where(value.where, condition))
+    return _exists(value.table, value.where, condition)
+
+
+def _tagged(*conditions: Any) -> Condition:
+    tags = TABLES["tags"]
+    return _exists(tags, tags.c.project == _RUNS.project, tags.c.run == _RUNS.run, *conditions)
+
+
+# Everything but its own table belongs to the query around it.
+
+
+def _exists(table: sa.FromClause, *conditions: Any) -> Condition:
+    return sa.exists(sa.select(sa.literal(1)).select_from(table).where(*conditions).correlate_except(table))
+
+
+def _only(table: sa.FromClause, column: str, where: Any) -> sa.ScalarSelect[Any]:
+    return sa.select(table.c[column]).where(where).correlate_except(table).scalar_subquery()
 
 
 def _false(condition: Any) -> Condition:
