@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from autolog.capture import secrets
@@ -17,7 +17,21 @@ __all__ = ["MASK", "Redactor"]
 MASK = "[redacted]"
 
 # A line without one of these and without a long word holds no secret: most console lines stop here.
-_HINTS = ("pass", "secret", "token", "key", "cred", "auth", "bearer", "cookie", "pwd", "conn", "webhook", "sig", "://")
+_HINTS = (
+    "pass",
+    "secret",
+    "token",
+    "key",
+    "cred",
+    "auth",
+    "bearer",
+    "cookie",
+    "pwd",
+    "conn",
+    "webhook",
+    "-signature",
+    "://",
+)
 _LONG = 14
 _NAME = re.compile(
     r"(?<![\w.\-])(?P<dashes>-{0,2})(?P<name>[A-Za-z_][\w.\-]{1,80})(?P<quote>(?:\\?[\"'])?)\]?"
@@ -220,12 +234,11 @@ class Redactor:
             return text
         return "".join((*pieces, text[done:]))
 
-    def _names(self, text: str) -> Iterator[re.Match[str]]:
-        """Names followed by a value, in the lines that hold a hint: in a source file these are few."""
+    def _lines(self, text: str) -> list[tuple[int, int]]:
+        """The lines that hold a hint; in a source file these are few."""
         low = text.lower()
         if len(low) != len(text):  # a few letters change their length; then positions would not fit
-            yield from _NAME.finditer(text)
-            return
+            return [(0, len(text))]
         lines: set[tuple[int, int]] = set()
         for hint in self._hints:
             at = low.find(hint)
@@ -234,25 +247,31 @@ class Redactor:
                 end = len(low) if end < 0 else end
                 lines.add((low.rfind("\n", 0, at) + 1, end))
                 at = low.find(hint, end)
-        for start, end in sorted(lines):
-            yield from _NAME.finditer(text, start, end)
+        return sorted(lines)
+
+    def _span(self, match: re.Match[str], text: str, *, code: bool) -> tuple[int, int] | None:
+        """Where the value of a name stands, if that is a secret."""
+        strength = self._strength(match["name"])
+        if not strength:
+            return None
+        start = match.end()
+        if code and match["between"].strip() == ":" and (annotated := _ANNOTATED.match(text, start)):
+            start = annotated.end()  # password: str = "…"
+        value = _VALUE.match(text, start)
+        if value is None or not _is_secret_value(match, value, strength, code=code):
+            return None
+        return value.span("bare" if value["bare"] is not None else "quoted")
 
     def _secret_spans(self, text: str, *, code: bool) -> list[tuple[int, int]]:
         spans: list[tuple[int, int]] = []
-        for match in self._names(text):
-            strength = self._strength(match["name"])
-            if not strength:
-                continue
-            start = match.end()
-            if code and match["between"].strip() == ":" and (annotated := _ANNOTATED.match(text, start)):
-                start = annotated.end()  # password: str = "…"
-            value = _VALUE.match(text, start)
-            if value and _is_secret_value(match, value, strength, code=code):
-                group = "bare" if value["bare"] is not None else "quoted"
-                spans.append(value.span(group))
-        if code:
-            spans += [m.span("value") for m in _DEFAULT.finditer(text) if self._strength(m["name"])]
-            spans.sort()
+        for begin, end in self._lines(text):
+            for match in _NAME.finditer(text, begin, end):
+                span = self._span(match, text, code=code)
+                if span is not None:
+                    spans.append(span)
+            if code:
+                spans += [m.span("value") for m in _DEFAULT.finditer(text, begin, end) if self._strength(m["name"])]
+        spans.sort()
         return spans
 
 
@@ -278,7 +297,7 @@ def _is_secret_value(name: re.Match[str], value: re.Match[str], strength: secret
     between = name["between"].strip()
     plain = content.isalpha() and content.islower()
     if not between:  # `--token X`; in prose a plain word follows, in a usage text the option's name in capitals
-        return name["dashes"] == "--" and not plain and not content.startswith("-") and not content.isupper()
+        return name["dashes"] == "--" and not plain and content[0].isalnum() and not content.isupper()
     if between == "==":
         return quoted is not None and strength == "strong"
     if between == ",":  # os.environ.setdefault("API_KEY", "…")

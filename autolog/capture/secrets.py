@@ -108,7 +108,6 @@ def _weak(last: str, before: str) -> bool:
 # compiled when its literal first turns up.
 _PEM = r"[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?"
 _SHAPES = (
-    ("PRIVATE KEY", rf"(?s)-----BEGIN {_PEM}-----(?:.*?-----END {_PEM}-----|.*\Z)"),
     ("AKIA", r"\bAKIA[A-Z0-9]{16}\b"),
     ("ASIA", r"\bASIA[A-Z0-9]{16}\b"),
     ("AIza", r"\bAIza[\w-]{35}"),
@@ -147,6 +146,7 @@ _SHAPES = (
     ("AGE-SECRET-KEY-1", r"\bAGE-SECRET-KEY-1[0-9A-Z]{50,}"),
     ("eyJ", r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|\beyJ[\w+/-]{60,}={0,2}"),  # JWT, and tokens that are base64 JSON
 )
+_PRIVATE_KEY = rf"(?s)-----BEGIN {_PEM}-----(?:.*?-----END {_PEM}-----|.*\Z)"
 # The same in any case: asked of the lower-cased text.
 _CASELESS = (
     ("bearer ", r"(?i)(?<=bearer )(?=[\w.~+/-]*[\d._-])[\w.~+/-]{8,}={0,2}"),
@@ -165,15 +165,21 @@ def shapes(text: str, lower: str, mask: Callable[[], str]) -> str:
         lower: the same in small letters (the caller has it already).
         mask: called once per secret; its result stands in the secret's place.
     """
+    # Keys are long words, and text is mostly short ones: these few are looked through, not the whole.
+    words = " ".join([word for word in text.split() if len(word) >= 14])
     for literal, pattern in _SHAPES:
-        if literal in text:
+        if literal in words and re.search(pattern, words):
             text = re.sub(pattern, lambda _: mask(), text)
+    if "PRIVATE KEY" in text:
+        text = re.sub(_PRIVATE_KEY, lambda _: mask(), text)
     for literal, pattern in _CASELESS:
         if literal in lower:
             text = re.sub(pattern, lambda _: mask(), text)
     if "://" in text and "@" in text:
         text = re.sub(_URL_LOGIN, lambda match: _login(match, mask), text)
-    return re.sub(_LONG, lambda match: _noise(match, mask), text)
+    if any(map(_is_noise, re.finditer(_LONG, words))):
+        text = re.sub(_LONG, lambda match: mask() if _is_noise(match) else match[0], text)
+    return text
 
 
 def _login(match: re.Match[str], mask: Callable[[], str]) -> str:
@@ -184,14 +190,14 @@ def _login(match: re.Match[str], mask: Callable[[], str]) -> str:
     return f"://{mask()}@"
 
 
-def _noise(match: re.Match[str], mask: Callable[[], str]) -> str:
+def _is_noise(match: re.Match[str]) -> bool:
     before = match.string[max(0, match.start() - 7) : match.start()]
     after = match.string[match.end() : match.end() + 1]
     if before[-1:].isalnum() or before[-1:] in {".", "@", "_"} or after.isalnum() or after == "@":
-        return match[0]  # a piece of something longer
+        return False  # a piece of something longer
     if match[0].startswith("sha") or ("sha" in before and before.endswith((":", "-"))):  # an integrity hash
-        return match[0]
-    return mask() if is_random(match[0]) else match[0]
+        return False
+    return is_random(match[0])
 
 
 _SEGMENT = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
