@@ -102,8 +102,7 @@ class DataLog(AssetRecorder):
             stored = []
             if examples is not None:
                 for cell, example in confusion.examples_by_cell(examples, names, samples, examples_per_cell):
-                    if reference := self._example(example, f"an example of {name!r}"):
-                        stored.append((cell, reference))
+                    stored.append((cell, self._example(example, f"an example of {name!r}")))
             return [confusion.confusion_matrix(counts, names, stored)]
 
         self._log(name, make, step, epoch, metadata)
@@ -176,7 +175,7 @@ class DataLog(AssetRecorder):
 
         self._log(name, make, step, epoch, metadata)
 
-    def _example(self, example: Any, what: str) -> dict[str, Any] | None:
+    def _example(self, example: Any, what: str) -> dict[str, Any]:
         """Store an example; a text is a text here, not a path."""
         from autolog.media.base import document
         from autolog.media.images import image
@@ -198,11 +197,10 @@ class DataLog(AssetRecorder):
             return self._reference(figure(cell)[0], what)
         return None
 
-    def _reference(self, media: Media, what: str) -> dict[str, Any] | None:
+    def _reference(self, media: Media, what: str) -> dict[str, Any]:
+        """Store media and refer to it; where the disk refused it, the reference says ``lost``."""
+        kind = {"media_type": media.media_type, "kind": media.kind}
         stored = self._stored(media.data, media.extension, what)
         if stored is None:
-            return None
-        return {
-            "hash": stored.hash, "path": stored.path, "size": stored.size,
-            "media_type": media.media_type, "kind": media.kind,
-        }  # fmt: skip
+            return {**kind, "lost": True}
+        return {"hash": stored.hash, "path": stored.path, "size": stored.size, **kind}

@@ -42,8 +42,11 @@ def word(value: Any) -> Any:
 def _library_word(value: Any, root: str) -> Any:
     if root in _FRACTIONS:
         return float(value)
-    if root in ("datetime", "_pydatetime"):
-        return value.isoformat() if hasattr(value, "isoformat") else str(value)
+    clock = sys.modules.get("datetime")
+    if clock and isinstance(value, (clock.date, clock.time)):
+        return value.isoformat()
+    if clock and isinstance(value, clock.timedelta):
+        return str(value)
     if root == "uuid" or (root in _TORCHLIKE and type(value).__name__ in _WORDS):
         return str(value)
     numpy = sys.modules.get("numpy")

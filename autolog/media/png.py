@@ -36,8 +36,7 @@ def _animation(frames: list[Any], fps: float) -> Iterator[bytes]:
     yield _SIGNATURE + _header(frames[0]) + _chunk(b"acTL", struct.pack(">II", len(frames), 0))
     sequence = 0
     for index, frame in enumerate(frames):
-        delay = (1000, round(fps * 1000)) if fps >= 1 else (round(1000 / fps), 1000)
-        control = struct.pack(">IIIIIHHBB", sequence, width, height, 0, 0, *_fraction(*delay), 0, 0)
+        control = struct.pack(">IIIIIHHBB", sequence, width, height, 0, 0, *_delay(fps), 0, 0)
         yield _chunk(b"fcTL", control)
         sequence += 1
         if index == 0:
@@ -48,11 +47,10 @@ def _animation(frames: list[Any], fps: float) -> Iterator[bytes]:
     yield _chunk(b"IEND", b"")
 
 
-def _fraction(numerator: int, denominator: int) -> tuple[int, int]:
-    """A delay in two 16-bit numbers."""
-    while max(numerator, denominator) > 65535:
-        numerator, denominator = numerator // 2, denominator // 2
-    return numerator, max(denominator, 1)
+def _delay(fps: float) -> tuple[int, int]:
+    """The seconds of a frame as a fraction of two 16-bit numbers."""
+    numerator = max(1, min(1000, int(65535 / fps))) if fps >= 1 else min(65535, round(1000 / fps))
+    return numerator, max(1, min(65535, round(numerator * fps)))
 
 
 def _header(pixels: Any) -> bytes:

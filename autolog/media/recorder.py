@@ -102,9 +102,17 @@ class AssetRecorder(Recorder):
                 return store(self.directory, source, extension)
             except OSError as error:
                 self._lost(what, error)
-                raise
         return None
 
-    def _lost(self, what: str, error: Exception) -> None:
+    def _lost(self, what: str, error: OSError) -> None:
+        """Count what a disk refused, and say it once per kind of fault: training goes on."""
         detail = self._masked("assets", {"detail": f"{what}: {error}"})["detail"]
         self.append(events.Health(time=time.time(), child=self.child_id, kind="lost", where="assets", detail=detail))
+        if error.errno not in _said:
+            _said.add(error.errno)
+            import logging
+
+            logging.getLogger("autolog").warning("autolog: not stored (training goes on): %s", detail)
+
+
+_said: set[int | None] = set()

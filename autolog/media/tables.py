@@ -58,12 +58,20 @@ def _pandas(frame: Any) -> Columns:
     index = frame.index
     counts = type(index).__name__ == "RangeIndex" and index.name is None
     names = [str(name) for name in frame.columns]
-    columns = [frame.iloc[:, place].tolist() for place in range(len(names))]
+    columns = [_series(frame.iloc[:, place]) for place in range(len(names))]
     if not counts:
         for level in reversed(range(index.nlevels)):
             names.insert(0, str(index.names[level] if index.names[level] is not None else "index"))
             columns.insert(0, index.get_level_values(level).tolist())
     return Columns(names, list(zip(*columns, strict=True)) if columns else [() for _ in range(len(frame))])
+
+
+def _series(column: Any) -> list[Any]:
+    """Values of a pandas column: NaN is a number among floats, elsewhere it is pandas' word for a missing value."""
+    values = list(column.tolist())
+    if getattr(column.dtype, "kind", "") == "f":
+        return values
+    return [None if isinstance(value, float) and value != value else value for value in values]
 
 
 def _sequence(values: Any, name: Any) -> list[Any]:
@@ -143,4 +151,4 @@ def _type_of(cells: Iterable[Any]) -> str:
 
 
 def _is_asset(cell: Any) -> bool:
-    return isinstance(cell, dict) and set(cell) >= {"hash", "path", "media_type"}
+    return isinstance(cell, dict) and {"kind", "media_type"} <= set(cell) and bool({"hash", "lost"} & set(cell))
