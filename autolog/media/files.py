@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,7 +27,9 @@ class Entry(NamedTuple):
     size: int
 
 
-def walk(folder: Path, leave_out: Iterable[Path] = ()) -> Iterator[Entry]:
+def walk(
+    folder: Path, leave_out: Iterable[Path] = (), failed: Callable[[OSError], None] | None = None
+) -> Iterator[Entry]:
     """The files of a folder and of those inside it, sorted by name.
 
     Links to files are followed, links to folders are not; what is neither file nor folder is left out.
@@ -35,17 +37,30 @@ def walk(folder: Path, leave_out: Iterable[Path] = ()) -> Iterator[Entry]:
     Args:
         folder: an existing folder.
         leave_out: folders that are not entered, such as autolog's own.
+        failed: told of every folder or file that cannot be read, which is then left out.
+
+    Raises:
+        OSError: something cannot be read, and nobody is to be told.
     """
     closed = {path.resolve() for path in leave_out}
 
+    def looked(path: Path, item: os.DirEntry[str]) -> Iterator[Entry]:
+        if item.is_dir(follow_symlinks=False):
+            if not closed or path.resolve() not in closed:
+                yield from inside(path)
+        elif item.is_file():
+            yield Entry(path.relative_to(folder).as_posix(), path, item.stat().st_size)
+
     def inside(directory: Path) -> Iterator[Entry]:
-        for item in sorted(os.scandir(directory), key=lambda item: item.name):
-            path = Path(item.path)
-            if item.is_dir(follow_symlinks=False):
-                if not closed or path.resolve() not in closed:
-                    yield from inside(path)
-            elif item.is_file():
-                yield Entry(path.relative_to(folder).as_posix(), path, item.stat().st_size)
+        try:
+            items = sorted(os.scandir(directory), key=lambda item: item.name)
+        except OSError as error:
+            if failed is None:
+                raise
+            failed(error)
+            return
+        for item in items:
+            yield from looked(Path(item.path), item)
 
     yield from inside(folder)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -120,7 +121,8 @@ class FileLog(AssetRecorder):
         self._asset(title, step, epoch, metadata)
         count = 0
         with guard.guard("media.folder"):
-            for entry in walk(root, [self.directory.parent.parent]):
+            unread = partial(self._lost, f"folder {title!r}")
+            for entry in walk(root, [self.directory.parent.parent], unread):
                 self._keep(self._asset(f"{title}/{entry.name}", step, epoch, metadata), entry.path, entry.name)
                 count += 1
         return count
@@ -172,9 +174,11 @@ class FileLog(AssetRecorder):
         asset.uri, place = location(source)
         asset.metadata = place | asset.metadata
         with guard.guard("media.model"):
-            self._model_folder(asset, source, upload, checksum) if source.is_dir() else self._model_file(
-                asset, source, upload, checksum
-            )
+            known = self._model_folder if source.is_dir() else self._model_file
+            try:
+                known(asset, source, upload, checksum)
+            except OSError as error:
+                self._lost(f"model {name!r}", error)
         self.append(asset)
 
     def _model_file(self, asset: events.Asset, source: Path, upload: bool, checksum: bool) -> None:
@@ -188,7 +192,8 @@ class FileLog(AssetRecorder):
         from autolog.media import files
 
         listed: list[tuple[Entry, str | None]] = []
-        for entry in files.walk(source, [self.directory.parent.parent]):
+        unread = partial(self._lost, f"model {asset.name!r}")
+        for entry in files.walk(source, [self.directory.parent.parent], unread):
             digest = None
             if upload and (stored := self._stored(entry.path, Path(entry.name).suffix, f"model file {entry.name!r}")):
                 digest = stored.hash
@@ -249,7 +254,10 @@ class FileLog(AssetRecorder):
         datasets.check(data)
         facts: dict[str, Any] = {"context": context} if context is not None else {}
         with guard.guard("media.dataset"):
-            facts |= datasets.fingerprint(data, datasets.MAX_BYTES if max_bytes is None else max_bytes)
+            try:
+                facts |= datasets.fingerprint(data, datasets.MAX_BYTES if max_bytes is None else max_bytes)
+            except OSError as error:
+                self._lost(f"fingerprint of {name!r}", error)
         facts = self._masked("assets", jsonable(facts))
         asset.kind, asset.media_type, asset.uri = "dataset", DATASET, facts.pop("uri", None)
         asset.size = facts.get("total_bytes")

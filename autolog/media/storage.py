@@ -51,7 +51,7 @@ def store(directory: Path, source: bytes | Path | BinaryIO, extension: str) -> S
 
     if isinstance(source, bytes):
         path = stored_path(digest := hashlib.sha256(source).hexdigest(), extension)
-        if (directory / path).is_file():
+        if (directory / path).is_file() and (directory / path).stat().st_size == len(source):
             return Stored(path, f"sha256:{digest}", len(source))
     assets = directory / "assets"
     assets.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import tempfile
+from pathlib import Path
 
 import datasets
 import numpy as np
@@ -22,6 +23,7 @@ from autolog import events
 from autolog.journal import read
 from autolog.media.datasets import fingerprint
 from autolog.media.digest import Digest
+from autolog.media.files import walk
 
 
 @pytest.fixture
@@ -121,6 +123,39 @@ def test_a_folder_without_our_own(run, tmp_path, runs_dir):
     assert run.log_asset_folder(tmp_path, "all", 5) == 4
     names = [asset.name for asset in records(run)[before:]]
     assert names == ["all/code/a.py", "all/code/deep/b.py", "all/code/link", "all/outside/c"]
+
+
+def test_what_cannot_be_read_is_counted_and_the_rest_is_kept(run, tmp_path):
+    folder = tmp_path / "f"
+    folder.mkdir()
+    (folder / "a").symlink_to("/proc/self/mem")  # reading its beginning is an input/output error
+    (folder / "b").write_text("b")
+    assert run.log_asset_folder(folder) == 2
+    run.log_model("m", folder)
+    run.log_model("m", folder / "a")
+    run.log_dataset("d", folder / "a", metadata={"kept": 1})
+    assert [asset.name for asset in records(run)] == ["f/b", "m", "m", "d"]
+    manifest = json.loads((run.directory / records(run)[1].path).read_bytes())
+    assert [entry["hash"] is None for entry in manifest["files"]] == [True, False]
+    assert records(run)[3].metadata["kept"] == 1
+    lost = [health.detail for health in records(run, events.Health) if health.kind == "lost"]
+    assert len(lost) >= 3
+    assert all("Input/output" in detail for detail in lost)
+
+
+def test_a_closed_folder_is_left_out(tmp_path, monkeypatch):
+    tmp_path.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "closed").mkdir(mode=0)
+    (tmp_path / "open").write_text("x")
+    user, problems = os.geteuid(), []
+    if user == 0:
+        os.seteuid(65534)  # the superuser may read everything
+    try:
+        assert [entry.name for entry in walk(Path(), failed=problems.append)] == ["open"]
+    finally:
+        os.seteuid(user)
+    assert [type(problem) for problem in problems] == [PermissionError]
 
 
 # -- models ------------------------------------------------------------------------------------------------------

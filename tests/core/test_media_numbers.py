@@ -166,7 +166,7 @@ def test_log_metric_takes_them_and_captured_metrics_never_raise(runs_dir):
                 call("bad", wrong)
     run.captured_metrics({"bad": "text", "none": None, "many": torch.ones(3), "good": torch.tensor(1.5)}, 4)
     found = [
-        (record.values, record.step, record.epoch)
+        (record.values, record.step, record.epoch)  # noqa: PD011  (a record's, no frame's)
         for record, _ in read(run.directory / "journal.jsonl")
         if isinstance(record, Metrics)
     ]
