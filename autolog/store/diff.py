@@ -72,7 +72,7 @@ def diff(left: RunSummary, right: RunSummary) -> Difference:
         ("command", lambda run: _facts(run, "command")),
         ("git", lambda run: _facts(run, "git")),
         ("packages", lambda run: _facts(run, "packages")),
-        ("source", lambda run: {name: file["sha256"] for name, file in source_files(run).items()}),
+        ("source", lambda run: {name: file.get("sha256") for name, file in source_files(run).items()}),
         ("environment", lambda run: _facts(run, "environment")),
         ("seeds", lambda run: _facts(run, "seeds")),
     ]
@@ -88,12 +88,10 @@ def diff(left: RunSummary, right: RunSummary) -> Difference:
 
 
 def source_files(run: RunSummary) -> dict[str, dict[str, Any]]:
-    """The recorded source files of a run: path → what is known of it, at least ``sha256``."""
+    """The recorded source files of a run: path → what is known of it (``sha256``, ``stored`` …)."""
     source = run.facts.get("source")
     files = source.get("files") if isinstance(source, dict) else None
-    if isinstance(files, dict):
-        return {name: file if isinstance(file, dict) else {"sha256": str(file)} for name, file in files.items()}
-    return {file["path"]: file for file in files or [] if isinstance(file, dict) and "path" in file}
+    return {name: known for name, known in (files or {}).items() if isinstance(known, dict)}
 
 
 def source_diff(left: RunSummary, right: RunSummary, name: str) -> Iterator[str]:
