@@ -1,7 +1,9 @@
 #!/bin/sh
 # Trains the untouched scripts of this folder under `autolog run`, then looks at what was recorded.
 # Runs go to $AUTOLOG_DIR, by default .autolog of this repository, into the project "demo".
+# BIN: the directory of the `autolog` command, where it is not on the PATH.
 set -eu
+PATH="${BIN:+$BIN:}$PATH"
 cd "$(dirname "$0")"
 export AUTOLOG_PROJECT="${AUTOLOG_PROJECT:-demo}"
 

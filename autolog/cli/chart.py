@@ -36,12 +36,13 @@ class _Axis(NamedTuple):
 
     def place(self, value: float, cells: int) -> int:
         low, high, value = (math.log10(v) if self.log else v for v in (self.low, self.high, value))
-        return round((value - low) / (high - low) * (cells - 1))
+        # Halved: the distance of two floats may be beyond every float.
+        return round((value / 2 - low / 2) / (high / 2 - low / 2) * (cells - 1))
 
     def at(self, share: float) -> float:
         if self.log:
             return float(10 ** (math.log10(self.low) + share * (math.log10(self.high) - math.log10(self.low))))
-        return self.low + share * (self.high - self.low)
+        return self.low * (1 - share) + share * self.high
 
 
 def chart(

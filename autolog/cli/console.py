@@ -14,7 +14,9 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["console", "heading", "plain_table", "width"]
+    from rich.console import RenderableType
+
+__all__ = ["console", "heading", "plain_table", "show", "width"]
 
 _UNLIMITED = 10_000
 
@@ -29,6 +31,15 @@ def width() -> int:
 def console() -> Console:
     """Where a command prints: recorded text is never taken for markup, and colours appear on terminals only."""
     return Console(width=width(), markup=False, highlight=False, emoji=False, soft_wrap=False)
+
+
+def show(*parts: RenderableType) -> None:
+    """Print parts one below the other, without the blanks that fill up columns."""
+    screen = console()
+    with screen.capture() as captured:
+        for part in parts:
+            screen.print(part, soft_wrap=isinstance(part, str))
+    sys.stdout.write("".join(f"{line.rstrip(' ')}\n" for line in captured.get().splitlines()))
 
 
 def heading(text: str) -> Text:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from autolog import config
 from autolog.cli import doctor_checks as checks
+from autolog.cli.doctor_recording import recording
 from autolog.cli.errors import CommandError
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ def _machine() -> Iterator[checks.Finding]:
     text = f"{version('autolog')} on Python {platform.python_version()}, {platform.system()} {platform.release()}"
     yield checks.Finding("autolog", True, text)
     yield checks.directory()
-    yield from checks.recording()
+    yield from recording()
+    yield checks.kernel()
     yield checks.gpu()
 
 

@@ -9,20 +9,26 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from autolog import config, events, journal, plugins
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Finding", "directory", "errors_of_runs", "extras", "gpu", "integration", "integrations", "recording"]
+__all__ = [
+    "Finding",
+    "directory",
+    "errors_of_runs",
+    "extras",
+    "gpu",
+    "integration",
+    "integrations",
+    "kernel",
+]
 
 _RUNS_LOOKED_AT = 20
-_PATIENCE = 20.0
-"""Seconds that a sidecar has to show itself."""
 _IMPORT_PATIENCE = 300.0
 
 
@@ -48,90 +54,14 @@ def directory() -> Finding:
     return Finding("directory", free > 100e6, f"{root} is writable, {free / 1e9:.1f} GB free{remark}")
 
 
-_PROBE = """
-import os, signal, sys, time
-import autolog
-run = autolog.start_run("doctor", project="doctor")
-run.log_metric("probe", 1.0)
-print(run.directory, flush=True)
-sys.stdin.readline()
-os.kill(os.getpid(), signal.SIGKILL)
-"""
+def kernel() -> Finding:
+    """Whether the kernel keeps how a process ended for those that are not its parent."""
+    from autolog.sidecar.kernel import knows_exits
 
-
-def recording() -> list[Finding]:
-    """Record a real run in a process of its own, wait for its sidecar, kill the process and see who tells of it."""
-    with tempfile.TemporaryDirectory(prefix="autolog-doctor-", ignore_cleanup_errors=True) as folder:
-        environment = {name: text for name, text in os.environ.items() if not name.startswith("AUTOLOG")}
-        environment |= {"AUTOLOG_DIR": folder, "AUTOLOG_SAMPLE_INTERVAL": "1"}
-        with subprocess.Popen(
-            [sys.executable, "-c", _PROBE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, env=environment, cwd=folder,
-        ) as probe:  # fmt: skip
-            return _watch(probe)
-
-
-def _watch(probe: subprocess.Popen[str]) -> list[Finding]:
-    if probe.stdin is None or probe.stdout is None or probe.stderr is None:
-        raise RuntimeError("the probe was started without pipes")
-    where = probe.stdout.readline().strip()
-    if not where:
-        lines = probe.stderr.read().strip().splitlines() or ["it said nothing"]
-        return [Finding("recording", False, f"a test run could not be recorded: {lines[-1]}")]
-    run = Path(where)
-    sample = _await(run, events.System)
-    findings = [_recorded(run)]
-    if sample is None:
-        text = f"no sign of it within {_PATIENCE:.0f} s; without it there are no system samples"
-        findings.append(Finding("sidecar", False, text))
-    else:
-        findings.append(Finding("sidecar", True, "starts, and samples the system"))
-    probe.stdin.write("\n")
-    probe.stdin.flush()
-    probe.wait()
-    findings.append(_told(_await(run, events.Exit) if sample is not None else None))
-    _settle(run)
-    return findings
-
-
-def _recorded(run: Path) -> Finding:
-    found = [record for record in _records(run) if isinstance(record, events.Metrics)]
-    text = "a test run was recorded and read back" if found else f"the test run in {run} lacks its metric"
-    return Finding("recording", bool(found), text)
-
-
-def _told(told: events.Exit | None) -> Finding:
-    if told is None:
-        return Finding("cause of death", None, "not told: a killed run will say killed, cause unknown")
-    known = told.signal is not None
-    return Finding("cause of death", known or None, f"told by {told.source}" + ("" if known else f": {told.detail}"))
-
-
-def _await(run: Path, kind: type[Any]) -> Any:
-    deadline = time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline:
-        found = next((record for record in _records(run) if isinstance(record, kind)), None)
-        if found is not None:
-            return found
-        time.sleep(0.05)
-    return None
-
-
-def _settle(run: Path) -> None:
-    """Let the sidecar finish before its directory goes: it has nothing more to write once the files stay the same."""
-    before: list[int] = []
-    for _ in range(20):
-        sizes = [path.stat().st_size for path in sorted(run.glob("*"))]
-        if sizes == before:
-            return
-        before = sizes
-        time.sleep(0.1)
-
-
-def _records(run: Path) -> Iterator[events.Record]:
-    for path in journal.journals(run):
-        for record, _ in journal.read(path):
-            yield record
+    if knows_exits():
+        return Finding("pidfd", True, "this kernel keeps the exit information of ended processes")
+    text = "this kernel keeps no exit information (Linux 6.15 does); zombies, `autolog run` and dumps are asked instead"
+    return Finding("pidfd", None, text)
 
 
 def gpu() -> Finding:
@@ -160,8 +90,8 @@ def integrations(*, quick: bool) -> Iterator[Finding]:
     Args:
         quick: Do not import the frameworks.
     """
-    plugins.install()
-    plugins.discover()
+    if not plugins.states():  # AUTOLOG=off
+        plugins.install()
     for name, state in plugins.states().items():
         yield integration(name, state.entry, quick=quick)
 
@@ -197,7 +127,6 @@ import importlib, json, sys, warnings
 warnings.simplefilter("ignore")
 from autolog import guard, plugins
 import autolog
-plugins.discover()
 importlib.import_module(sys.argv[2])
 state = plugins.states()[sys.argv[1]]
 errors = [failure.error for failure in guard.failures().values()]
@@ -208,6 +137,9 @@ print("\\n" + json.dumps([state.status, "; ".join([state.detail, *errors])]))
 def _try_import(name: str, module: str) -> tuple[str, str]:
     environment = {**os.environ, "AUTOLOG_STRICT": "0"}
     environment.pop("AUTOLOG", None)
+    backend = _keras_backend()
+    if backend:
+        environment.setdefault("KERAS_BACKEND", backend)
     try:
         result = subprocess.run(
             [sys.executable, "-c", _TRY, name, module], capture_output=True, text=True, env=environment,
@@ -220,6 +152,13 @@ def _try_import(name: str, module: str) -> tuple[str, str]:
         return "not patched", f"importing {module} failed: {lines[-1]}"
     status, detail = json.loads(result.stdout.strip().splitlines()[-1])
     return str(status), str(detail)
+
+
+def _keras_backend() -> str | None:
+    """A backend that Keras can be imported with: its default is TensorFlow, installed or not."""
+    from importlib.util import find_spec
+
+    return next((name for name in ("tensorflow", "torch", "jax") if find_spec(name)), None)
 
 
 def _version(distribution: str) -> str:

@@ -9,7 +9,7 @@ from autolog.cli import text
 
 __all__ = ["lines", "rest"]
 
-_LONG = ("environment", "source", "packages", "notebook", "console")
+_LONG = ("environment", "source", "packages", "notebook", "console", "sampling")
 
 
 def lines(facts: dict[str, Any]) -> dict[str, str]:

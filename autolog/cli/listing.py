@@ -67,11 +67,11 @@ def ls(  # noqa: PLR0917  (the options of the command)
     if not runs:
         _say_empty(where, project)
         return
-    from autolog.cli.console import console, width
+    from autolog.cli.console import show, width
 
-    console().print(list_table(runs, chosen=_names(columns), width=width(), now=time.time(), children=all))
+    show(list_table(runs, chosen=_names(columns), width=width(), now=time.time(), children=all))
     if runs.total > len(runs):
-        console().print(f"{len(runs)} of {runs.total} runs; --all shows every one", style="dim")
+        print(f"{len(runs)} of {runs.total} runs; --all shows every one")
 
 
 def _names(columns: str) -> list[str]:
@@ -151,5 +151,6 @@ def _say_empty(where: str, project: str) -> None:
     if where or project:
         print(f"No run in {place} matches. `autolog ls` lists all of them.")
     else:
-        print(f"No runs in {place} yet. Put `import autolog` on top of a training script, or start it with")
-        print("`autolog run SCRIPT`; AUTOLOG_DIR names another place to look at.")
+        print(f"No runs in {place} yet.")
+        print("Put `import autolog` on top of a training script, or start it with `autolog run SCRIPT`.")
+        print("AUTOLOG_DIR names another place to look at.")

@@ -40,12 +40,10 @@ def show(
         for name, version in sorted((summary.facts.get("packages") or {}).items()):
             print(f"{name}=={version}")
     else:
-        from autolog.cli.console import console as terminal
+        from autolog.cli.console import show as print_parts
         from autolog.cli.page import page
 
-        screen = terminal()
-        for part in page(summary, now=time.time()):
-            screen.print(part, soft_wrap=isinstance(part, str))
+        print_parts(*page(summary, now=time.time()))
 
 
 def _print_console(summary: RunSummary) -> None:

@@ -108,5 +108,12 @@ def _varying(runs: Sequence[RunSummary], group: str) -> list[str]:
         values = {repr(column_value(run, column)) for run in runs}
         values.discard("None")
         if len(values) > 1 and all(len(one) <= 24 for one in values):
-            columns.append((bool(_DULL_SETTING.search(header(column))), -count, column))
+            dull = bool(_DULL_SETTING.search(header(column))) + any(
+                not _is_number(column_value(run, column)) for run in runs
+            )
+            columns.append((dull, -count, column))
     return [column for _, _, column in sorted(columns, key=lambda one: one[:2])]
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
