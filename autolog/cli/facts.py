@@ -23,20 +23,32 @@ def rest(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _command(fact: Any) -> str:
-    if isinstance(fact, dict):
-        fact = fact.get("line") or fact.get("argv") or fact.get("command") or fact
-    if isinstance(fact, list):
-        return shlex.join(str(word) for word in fact)
-    return text.value(fact)
+    if not isinstance(fact, dict):
+        return shlex.join(map(str, fact)) if isinstance(fact, list) else text.value(fact)
+    entry, words = fact.get("entry") or {}, [str(word) for word in fact.get("argv") or ()]
+    kind = entry.get("kind")
+    if kind == "module":
+        return shlex.join(["python", "-m", str(entry.get("module")), *words[1:]])
+    if kind == "script":
+        return shlex.join(["python", *words])
+    if kind == "notebook":
+        return f"notebook {entry.get('path') or '(its file is not known)'}"
+    return shlex.join(str(word) for word in fact.get("orig_argv") or words)
 
 
 def _git(fact: Any) -> str:
     if not isinstance(fact, dict):
         return text.value(fact)
-    parts = [str(fact.get("commit") or "")[:12], f"on {fact['branch']}" if fact.get("branch") else ""]
-    parts.append("(with uncommitted changes)" if fact.get("dirty") else "")
-    parts.append(str(fact.get("remote") or ""))
-    return " ".join(part for part in parts if part)
+    untracked = fact.get("untracked_count")
+    parts = [
+        str(fact.get("commit") or "")[:12],
+        f"on {fact['branch']}" if fact.get("branch") else "",
+        "with uncommitted changes" if fact.get("dirty") else "",
+        f"{untracked} untracked" if untracked else "",
+        str(fact.get("remote") or ""),
+        str(fact.get("error") or ""),
+    ]
+    return ", ".join(part for part in parts if part).replace(", on ", " on ", 1)
 
 
 def _python(fact: Any) -> str:
