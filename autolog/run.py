@@ -7,7 +7,7 @@ Everything here ends in :meth:`Run.append`, one line in the journal. Which run i
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import TracebackType
@@ -54,7 +54,18 @@ class Run(MetricLog, WordLog, MediaLog):
     A call that has returned is on record, whatever kills the process next.
     """
 
-    __slots__ = ("_ended", "_ids", "directory", "id", "integration", "journal", "kind", "parent", "project")
+    __slots__ = (
+        "_ended",
+        "_ids",
+        "before_child",
+        "directory",
+        "id",
+        "integration",
+        "journal",
+        "kind",
+        "parent",
+        "project",
+    )
 
     def __init__(
         self, *, run_id: str, name: str, project: str, directory: Path, journal: Journal, redactor: Redactor
@@ -72,6 +83,8 @@ class Run(MetricLog, WordLog, MediaLog):
         self.kind = "run"
         self.integration: str | None = None
         """Name of the integration that opened this child run, if one did."""
+        self.before_child: Callable[[], None] | None = None
+        """Called when a child run begins: the facts that may have changed since are looked at again."""
         self._redactor = redactor
         self._append = journal.append
         self._clock = Clock()
@@ -135,6 +148,8 @@ class Run(MetricLog, WordLog, MediaLog):
 
     def open_child(self, name: str, kind: str = "child", integration: str | None = None) -> Run:
         """Begin a child run without making it the current one; for callbacks whose begin and end are two calls."""
+        if self.before_child is not None:
+            self.before_child()
         child = self._twin(
             child_id=self._ids.next(),
             name=name,

@@ -1,0 +1,110 @@
+"""The facts of the process on the record of a run: each at its time, none able to cost another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from autolog import config, guard, plugins
+from autolog.capture import arguments, command, console, exit, failures  # noqa: A004  the fact's name
+from autolog.sidecar import launch
+
+if TYPE_CHECKING:
+    from autolog.capture.source import SourceSnapshot
+    from autolog.patching import Undo
+    from autolog.run import Run
+
+__all__ = ["after_end", "begin", "end"]
+
+
+class _Open:
+    """What is going on for the open run."""
+
+    source: SourceSnapshot | None = None
+    undos: list[Undo]
+
+    def __init__(self) -> None:
+        self.undos = []
+
+
+_open: dict[str, _Open] = {}
+"""By run id; the run that has begun and not ended, if there is one."""
+
+
+def begin(run: Run) -> None:
+    """Write what is known, start the sidecar, and keep watching."""
+    _open[run.id] = _Open()
+    actions = {
+        "failures": failures.begin,
+        "sidecar": launch.start,
+        "exit": exit.begin,
+        "console": _attach_console,
+        "command": _command,
+        "source": _begin_source,
+    }
+    _each(run, actions)
+
+
+def end(run: Run) -> None:
+    """Write what has come since, and stop watching."""
+    _each(run, {"source": _source, "console": _detach_console, "exit": exit.end, "failures": failures.end})
+    going_on = _open.pop(run.id, None)
+    for undo in going_on.undos if going_on else ():
+        undo()
+
+
+def after_end(run: Run) -> None:
+    """Let the sidecar finish, and wait for it as long as the settings say."""
+    _each(run, {"sidecar.end": launch.ended, "sidecar.wait": launch.wait})
+
+
+def _each(run: Run, actions: Mapping[str, Callable[[Run], None]]) -> None:
+    for name, action in actions.items():
+        if not plugins.is_disabled(name):
+            with guard.guard(f"capture.{name}"):
+                action(run)
+
+
+def _command(run: Run) -> None:
+    redactor = run.redactor
+    facts = command.command_facts()
+    facts["argv"] = redactor.argv(facts["argv"], "command.argv")
+    facts["orig_argv"] = redactor.argv(facts["orig_argv"], "command.argv")
+    run.log_fact("command", facts)
+    run.log_fact("python", command.python_facts())
+
+    def parsed(values: dict[str, dict[str, Any]]) -> None:
+        run.log_args(values)
+
+    known = arguments.parsed_arguments()
+    if known:
+        parsed(known)
+    _open[run.id].undos.append(arguments.listen(parsed))
+
+
+def _begin_source(run: Run) -> None:
+    from autolog.capture.source import SourceSnapshot
+
+    _open[run.id].source = SourceSnapshot(run.directory, run.redactor, config.settings().source_max_bytes)
+    _source(run)
+    run.before_child = lambda: _each(run, {"source": _source})
+
+
+def _source(run: Run) -> None:
+    """Store the modules that have been imported since the last time."""
+    going_on = _open.get(run.id)
+    fact = going_on.source.take() if going_on and going_on.source else None
+    if fact is not None:
+        run.log_fact("source", fact)
+
+
+def _attach_console(run: Run) -> None:
+    def lost(count: int, detail: str) -> None:
+        run.log_health("lost", "console", count, detail)
+
+    console.attach(run.directory / "console.log", run.redactor, lost)
+
+
+def _detach_console(run: Run) -> None:
+    console.detach()
+    run.note_redactions()
