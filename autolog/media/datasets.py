@@ -152,6 +152,7 @@ def _mapping(data: Any, digest: Digest, depth: int) -> Facts:
 def _sequence(data: Any, digest: Digest, depth: int) -> Facts:
     if len(data) <= _PARTS and all(_is_data(part) for part in data):
         return _parts({str(index): part for index, part in enumerate(data)}, digest, depth)
+    digest.note(f"{len(data)} items")
     digest.items(len(data), 32, lambda start, stop: encoded(list(data[start:stop])))
     return {"length": len(data), "first": jsonable(data[0], 200) if data else None}
 

@@ -37,7 +37,7 @@ class Digest:
         self._hash.update(text.encode(errors="backslashreplace") + b"\0")
 
     def items(self, length: int, width: float, take: Callable[[int, int], bytes]) -> None:
-        """A sequence of items.
+        """A sequence of items, whose number the caller has noted. It does not matter how it is cut into items.
 
         Args:
             length: how many.
@@ -48,7 +48,7 @@ class Digest:
         self.total += size
         everything = size <= self.budget
         self.complete &= everything
-        self.note(f"{length} items, {'all' if everything else 'parts'}")
+        self.note("all" if everything else f"parts of {length}")
         for start, stop in _steps(length, width) if everything else _parts(length, width):
             piece = take(start, stop)
             self._hash.update(piece)

@@ -108,6 +108,7 @@ def fingerprint_path(path: Path, digest: Digest) -> dict[str, Any]:
     uri, _ = location(path)
     if not path.is_dir():
         size = path.stat().st_size
+        digest.note(str(size))
         _file(path, size, digest)
         return {"uri": uri, "size": size}
     count = size = 0

@@ -27,7 +27,7 @@ def fingerprint_frame(data: Any, digest: Digest) -> dict[str, Any]:
     columns = _columns(data)
     for name, column in columns:
         dtype = str(getattr(column, "dtype", None) or getattr(column, "type", ""))
-        digest.note(f"{name} {dtype}")
+        digest.note(f"{name} {dtype} {len(column)}")
         _column(column, digest)
     own = columns[1:] if hasattr(data, "index") else columns
     schema = {str(name): str(getattr(column, "dtype", None) or getattr(column, "type", "")) for name, column in own}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import sys
@@ -81,20 +82,30 @@ def _with_numpy(values: Any, bins: int) -> dict[str, Any]:
     if array.dtype.kind not in "biuf" and array.size:
         raise TypeError(f"log_histogram: the elements are {array.dtype}; accepted are {ACCEPTED}")
     array = array.astype(np.float64, copy=False)
-    fine = array[np.isfinite(array)]
+    finite = np.isfinite(array)
+    fine = array if finite.all() else array[finite]
     above, below = (int(np.count_nonzero(array == sign)) for sign in (np.inf, -np.inf))
     summary = _apart(array.size, above, below, fine.size)
     if not fine.size:
         return {"counts": [], "edges": [], **summary}
     low, high = float(fine.min()), float(fine.max())
-    edges = _edges(low, high, bins)
-    places = (
-        np.searchsorted(np.asarray(edges[1:-1]), fine, side="right") if len(edges) > 2 else np.zeros(fine.size, int)
-    )
-    counts = np.bincount(places, minlength=len(edges) - 1)
+    counts, edges = _counted(fine, low, high, bins)
     with np.errstate(all="ignore"):
         mean, std = float(fine.mean()), float(fine.std())
-    return {"counts": counts.tolist(), "edges": edges, **summary, "min": low, "max": high, "mean": mean, "std": std}
+    return {"counts": counts, "edges": edges, **summary, "min": low, "max": high, "mean": mean, "std": std}
+
+
+def _counted(fine: Any, low: float, high: float, bins: int) -> tuple[list[int], list[float]]:
+    """A histogram by numpy, which is fast, and a plain one where its steps would overflow or vanish."""
+    import numpy as np
+
+    if low < high and math.isfinite(high - low) and low + (high - low) / bins > low:
+        with contextlib.suppress(ValueError):  # "Too many bins for data range"
+            counts, edges = np.histogram(fine, bins, (low, high))
+            return counts.tolist(), edges.tolist()
+    limits = _edges(low, high, bins)
+    places = np.searchsorted(np.asarray(limits[1:-1]), fine, side="right")
+    return np.bincount(places, minlength=len(limits) - 1).tolist(), limits
 
 
 def _with_python(values: list[Any], bins: int) -> dict[str, Any]:

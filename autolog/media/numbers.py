@@ -32,6 +32,15 @@ def number(value: Any, name: str = "value") -> int | float:
         return float(value)
     if isinstance(value, int):
         return _integer(int(value), name)
+    if type(value).__module__ in ("numpy", "torch"):  # by far the most; whatever is not plain goes the long way
+        try:
+            element = value.item()
+        except Exception:  # not one element: refused below, with what it is
+            return _single(value, name)
+        if type(element) is float:
+            return element
+        if type(element) is int and getattr(value.dtype, "kind", "i") in "iu":
+            return _integer(element, name)
     if isinstance(value, (complex, str, bytes, bytearray)):
         raise _refusal(value, name)
     if type(value).__module__.partition(".")[0] in ("decimal", "_decimal", "_pydecimal", "fractions"):

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from autolog.events import to_wire
 from autolog.media.base import Media, refusal
-from autolog.media.jsonable import jsonable
+from autolog.media.jsonable import LIMIT, jsonable
 
 __all__ = ["ACCEPTED", "MEDIA_TYPE", "Columns", "read", "table"]
 
@@ -128,6 +129,8 @@ def _cell(value: Any, store: Callable[[Any], dict[str, Any] | None]) -> Any:
     kind = type(value)
     if value is None or kind in (bool, float) or (kind is int and -(2**63) <= value < 2**63):
         return value
+    if kind is str and len(value) <= LIMIT and value.isascii():
+        return value
     if kind.__name__ in ("NAType", "NaTType"):
         return None
     if kind is not str and (reference := store(value)) is not None:
@@ -136,7 +139,7 @@ def _cell(value: Any, store: Callable[[Any], dict[str, Any] | None]) -> Any:
 
 
 def _word(cell: Any) -> Any:
-    return jsonable(cell) if type(cell) is float else cell
+    return to_wire(cell) if type(cell) is float else cell
 
 
 _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
