@@ -32,15 +32,8 @@ def number(value: Any, name: str = "value") -> int | float:
         return float(value)
     if isinstance(value, int):
         return _integer(int(value), name)
-    if type(value).__module__ in ("numpy", "torch"):  # by far the most; whatever is not plain goes the long way
-        try:
-            element = value.item()
-        except Exception:  # not one element: refused below, with what it is
-            return _single(value, name)
-        if type(element) is float:
-            return element
-        if type(element) is int and getattr(value.dtype, "kind", "i") in "iu":
-            return _integer(element, name)
+    if type(value).__module__ in ("numpy", "torch"):
+        return _usual(value, name)
     if isinstance(value, (complex, str, bytes, bytearray)):
         raise _refusal(value, name)
     if type(value).__module__.partition(".")[0] in ("decimal", "_decimal", "_pydecimal", "fractions"):
@@ -55,6 +48,19 @@ def _integer(value: int, name: str) -> int | float:
         return float(value)
     except OverflowError:
         raise TypeError(f"metric {name!r}: an integer of {value.bit_length()} bits is larger than any float") from None
+
+
+def _usual(value: Any, name: str) -> int | float:
+    """A scalar of numpy or torch, by far the most that come here; whatever is not plain goes the long way."""
+    try:
+        element = value.item()
+    except Exception:  # not one element: refused there, with what it is
+        return _single(value, name)
+    if type(element) is float:
+        return element
+    if type(element) is int and getattr(value.dtype, "kind", "i") in "iu":
+        return _integer(element, name)
+    return _single(value, name)
 
 
 def _single(value: Any, name: str) -> int | float:
