@@ -138,7 +138,27 @@ def _at_exit() -> None:
             return
         error = uncaught()
         code = None if error is not None else exit_code()
-        current.finish("failed" if code else "completed", error, exit_code=code, at_exit=True)
+        try:
+            current.finish("failed" if code else "completed", error, exit_code=code, at_exit=True)
+        finally:
+            if type(error) is KeyboardInterrupt:
+                _stay_interrupted()
+
+
+def _stay_interrupted() -> None:
+    """Let the process still die by SIGINT, as Python lets it after an uncaught Ctrl-C.
+
+    The interpreter keeps that in a flag, which every later ``eval`` of a text takes back: those of imports that define
+    a named tuple, for instance. An ``eval`` that a Ctrl-C ends sets it again.
+    """
+    try:
+        eval("interrupt()", {"interrupt": _interrupt})  # noqa: S307  a constant of ours
+    except KeyboardInterrupt:
+        return
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
 
 
 def uncaught() -> BaseException | None:

@@ -72,6 +72,9 @@ class Delivery:
         self._states = states(self._directory)
         self._say = say
         self._outlets = [_Outlet(self, name, settings, header) for name in settings.backend if name != "local"]
+
+    def start(self) -> None:
+        """Begin to send."""
         for outlet in self._outlets:
             outlet.start()
 

@@ -120,6 +120,7 @@ class _Sidecar:
         self.append(events.Fact(time=time.time(), name="sampling", value=self._sampling()))
         self._sample()
         self._facts.start()
+        self.delivery.start()
         poller = select.poll()
         for fd in (self.pidfd, self.wake, self.stop_reader):
             if fd is not None:
@@ -217,21 +218,13 @@ class _Sidecar:
             headline = dump.split("\n", 1)[0]
             number = _FATAL.get(headline) if headline.startswith("Fatal") else signal.SIGTERM
             source = "faulthandler" if number else "none"
-        oom_kill = number == signal.SIGKILL and self._oom_seen()
+        oom_kill = number == signal.SIGKILL and self.oom.explains_death()
         if oom_kill:
             detail = "the kernel's out-of-memory killer"
         return events.Exit(
             time=time.time(), pid=self.pid, source=source, exit_code=died.exit_code, signal=number, oom=oom_kill,
             detail=detail,
         )  # fmt: skip
-
-    def _oom_seen(self) -> bool:
-        """The kernel counts an OOM kill just after it has sent the signal; the process may be dead before that."""
-        for _ in range(10):
-            if self.oom.rise():
-                return True
-            time.sleep(0.01)
-        return False
 
 
 _FATAL = {

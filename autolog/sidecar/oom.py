@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import math
+import time
 from pathlib import Path
 
 __all__ = ["Watch", "memory_cgroup", "oom_kills"]
+
+_AFTER, _BEFORE = 0.1, 10.0
+_KEPT = 4
 
 
 class Watch:
     """Counts of OOM kills around one process, from one look to the next.
 
-    The cgroup is looked up at every :meth:`rise`, since schedulers move processes; of the dead one the last known
-    counts.
+    The cgroup is looked up at every :meth:`rise`, since schedulers move processes. The last few are kept: a zombie is
+    back in the root cgroup, where nothing of it was counted.
     """
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
         self._files: list[Path] = []
         self._counts: dict[Path, int] = {}
+        self._risen_at = -math.inf
         self.rise()
 
     def rise(self) -> int:
         """OOM kills since the last look. Where the process has no memory cgroup that counts: those of the machine."""
-        self._files = memory_cgroup(self._pid) or self._files
+        self._files = list(dict.fromkeys([*memory_cgroup(self._pid), *self._files]))[:_KEPT]
         risen, readable = 0, False
         for file in self._files:
             count = oom_kills(file)
@@ -37,7 +43,20 @@ class Watch:
             if not readable:
                 risen = count - self._counts.get(machine, count)
             self._counts[machine] = count
+        if risen:
+            self._risen_at = time.monotonic()
         return risen
+
+    def explains_death(self) -> bool:
+        """Whether there was an OOM kill just before the process died by SIGKILL.
+
+        The kernel counts the kill right after it has sent the signal, and the process may be dead sooner, or take
+        seconds to give its memory back: so both a little later and a little earlier is looked at.
+        """
+        until = time.monotonic() + _AFTER
+        while not self.rise() and time.monotonic() < until:
+            time.sleep(0.01)
+        return time.monotonic() - self._risen_at < _BEFORE
 
 
 def memory_cgroup(pid: int) -> list[Path]:
