@@ -9,6 +9,7 @@ from rich.text import Text
 
 from autolog.cli import facts, text
 from autolog.cli.console import heading, plain_table
+from autolog.cli.table import telling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,7 +32,7 @@ def page(run: RunSummary, *, now: float) -> Iterator[RenderableType]:
         now: The present.
     """
     yield from _head(run, now)
-    for section in (_exception, _args, _params, _metrics, _children, _other, _assets, _health):
+    for section in (_exception, _args, _metrics, _children, _params, _other, _assets, _health):
         yield from section(run)
 
 
@@ -133,7 +134,7 @@ def _children(run: RunSummary) -> Iterator[RenderableType]:
 
 def _tree(run: RunSummary, depth: int) -> Iterator[list[str | Text]]:
     for child in run.children:
-        shown = list(child.metrics.items())[:2]
+        shown = [(name, child.metrics[name]) for name in telling(child.metrics)[:2]]
         metrics = ", ".join(f"{text.shorten(name, 16)} {text.number(metric.last)}" for name, metric in shown)
         state = Text(text.status(child.status), style=text.STYLES.get(child.status, ""))
         name = "  " * depth + text.shorten(f"{child.kind} {child.name}", 30)

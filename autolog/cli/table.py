@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 
     from autolog.store import RunSummary
 
-__all__ = ["BASE", "cell", "header", "interesting"]
+__all__ = ["BASE", "cell", "header", "interesting", "telling"]
 
 BASE = ["name", "status", "started", "took"]
 """The columns that every list begins with."""
 
 _TELLING = re.compile(r"val|eval|test|loss|acc|score|auc|f1|error|r2|rmse|mae", re.IGNORECASE)
-_DULL = re.compile(r"runtime|per_second|time|epoch|step|learning_rate|^lr\b|grad_norm|flos|duration", re.IGNORECASE)
+_DULL = re.compile(
+    r"runtime|per_second|time|epoch|step|learning_rate|^lr\b|grad_norm|flos|duration|^batch_", re.IGNORECASE
+)
 _DULL_SETTING = re.compile(r"seed|random_state|dir|path|file|verbos|workers|log", re.IGNORECASE)
 
 
@@ -70,6 +72,11 @@ def interesting(runs: Sequence[RunSummary]) -> list[str]:
             chosen.append(column)
     # A result, a setting, a result …: the likeliest question is "which was best, and why".
     return [column for pair in zip_longest(metrics[:4], chosen[:4]) for column in pair if column is not None]
+
+
+def telling(metrics: Iterable[str]) -> list[str]:
+    """Names of metrics, the likeliest to be asked for first: validation, then losses and scores, then the rest."""
+    return sorted(metrics, key=_metric_rank)
 
 
 def _counts(runs: Iterable[RunSummary], group: str) -> dict[str, int]:
