@@ -54,7 +54,11 @@ def fit_in_progress() -> Run | None:
 
 def ensure_run() -> Run:
     """Like :func:`current_run`, and begins the process's run where there is none."""
-    return active.get() or _run or start_run()
+    run = active.get() or _run
+    if run is not None:
+        return run
+    with _lock:  # two threads that fit at once begin one run
+        return _run or start_run()
 
 
 def start_run(

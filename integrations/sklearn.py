@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Generator, Iterable
 from types import FrameType, ModuleType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from autolog import current, guard, patching
 from autolog.integrations import sklearn_results
@@ -64,6 +64,20 @@ class _Fit:
         self.started = time.perf_counter()
 
 
+class _Data(NamedTuple):
+    """What a fit got."""
+
+    method: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    def described(self) -> dict[str, Any]:
+        """Shapes of ``X``, ``y``, ``sample_weight`` …, by the names the method gives its arguments."""
+        names = self.method.__code__.co_varnames[1 : 1 + len(self.args)]
+        given = {**dict(zip(names, self.args, strict=False)), **self.kwargs}
+        return {name: describe(value) for name, value in given.items() if value is not None}
+
+
 _open: dict[str | None, _Fit] = {}
 """Outermost fits by the id of their child run."""
 
@@ -79,7 +93,8 @@ def _config_context(call: Call) -> Hook:
     estimator, method = local["estimator"], local["fit_method"]
     owner = _owner()
     if owner is None:
-        manager.gen = _around(manager.gen, estimator, method, local["args"], local["kwargs"])
+        data = _Data(method, local["args"], local["kwargs"])
+        manager.gen = _around(manager.gen, estimator, _called(frame, estimator, method.__name__), data)
     elif owner in _open:
         _open[owner].nested.append(type(estimator).__name__)
 
@@ -121,14 +136,26 @@ def _in_joblib_thread() -> bool:
     return False
 
 
-def _around(inner: Generator[Any], estimator: Any, method: Any, args: Any, kwargs: Any) -> Generator[Any]:
+def _called(frame: FrameType, estimator: Any, method: str) -> str:
+    """The method the user called: ``StandardScaler.fit`` is ``partial_fit`` inside, ``fit_predict`` calls ``fit``."""
+    outer = frame.f_back
+    while outer is not None and outer.f_code.co_argcount:
+        if outer.f_locals.get(outer.f_code.co_varnames[0]) is not estimator:
+            break
+        if "fit" in outer.f_code.co_name:
+            method = outer.f_code.co_name
+        outer = outer.f_back
+    return method
+
+
+def _around(inner: Generator[Any], estimator: Any, method: str, data: _Data) -> Generator[Any]:
     """Begin and end a child run around scikit-learn's own context."""
     fit = None
     token = None
     with guard.guard("sklearn.fit.begin"):
-        fit = _begin(estimator, method, args, kwargs)
+        fit = _begin(estimator, method, data)
         token = active.set(fit.child)
-    del args, kwargs
+    del data
     try:
         yield from inner
     except BaseException as error:
@@ -141,13 +168,13 @@ def _around(inner: Generator[Any], estimator: Any, method: Any, args: Any, kwarg
         _end(fit, None)
 
 
-def _begin(estimator: Any, method: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Fit:
+def _begin(estimator: Any, method: str, data: _Data) -> _Fit:
     child = current.ensure_run().open_child(type(estimator).__name__, "fit", "sklearn")
-    fit = _open[child.child_id] = _Fit(estimator, method.__name__, child)
+    fit = _open[child.child_id] = _Fit(estimator, method, child)
     with guard.guard("sklearn.params"):
         child.log_params(estimator.get_params(deep=True), "sklearn")
     with guard.guard("sklearn.data"):
-        child.log_fact("data", _data(method, args, kwargs))
+        child.log_fact("data", data.described())
     fit.started = time.perf_counter()
     return fit
 
@@ -172,10 +199,3 @@ def _end(fit: _Fit, error: BaseException | None) -> None:
         finally:
             fit.child.log_fact("fit", told)
             fit.child.close_child(error)
-
-
-def _data(method: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Shapes of ``X``, ``y``, ``sample_weight`` …, by the names the method gives its arguments."""
-    names = method.__code__.co_varnames[1 : 1 + len(args)]
-    given = {**dict(zip(names, args, strict=False)), **kwargs}
-    return {name: describe(value) for name, value in given.items() if value is not None}

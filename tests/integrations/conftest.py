@@ -8,7 +8,8 @@ What a script leaves behind for the comparison:
 
 - stdout, exit code, and the uncaught exception (type, message, cause and context types);
 - the global ``weights``: arrays, numbers, bytes, text, and lists and dicts of these, hashed to the bit;
-- states of the random generators of Python, numpy and torch, and other global states, read by the probe at exit.
+- states of the random generators of Python, numpy and torch (seeded after the imports), and other
+  global states, read by the probe at exit.
 """
 
 from __future__ import annotations
@@ -96,6 +97,14 @@ def report():
         json.dump(told, file)
 
 
+def seed():
+    random.seed(0)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(0)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
+
+
 atexit.register(report)
 '''
 
@@ -152,6 +161,7 @@ def environment(directory: Path, **more: str) -> dict[str, str]:
     return kept | {
         "AUTOLOG_DIR": str(directory / "runs"),
         "AUTOLOG_STRICT": "1",
+        "AUTOLOG_SIDECAR": "0",  # a test of each framework switches it on
         "PROBE_FILE": str(directory / "probe.json"),
         "PYTHONHASHSEED": "0",
         "OMP_NUM_THREADS": "1",
@@ -195,6 +205,7 @@ def same(one: Outcome, other: Outcome) -> None:
         assert right == left, f"global state {name!r} differs"
 
 
+SEED = "probe.seed()"
 PLACES = {"PROBE_FILE", "PWD", "OLDPWD"}
 
 
@@ -204,11 +215,11 @@ def transparent(tmp_path: Path) -> Callable[..., Compared]:
 
     def check(imports: str, body: str, *arguments: str, **variables: str) -> Compared:
         off = run_script(
-            tmp_path / "off", f"import autolog\n{imports}\n\n{body}", arguments, **variables, AUTOLOG="off"
+            tmp_path / "off", f"import autolog\n{imports}\n{SEED}\n{body}", arguments, **variables, AUTOLOG="off"
         )
         assert not off.recording.records, "AUTOLOG=off recorded something"
-        first = run_script(tmp_path / "first", f"import autolog\n{imports}\n\n{body}", arguments, **variables)
-        late = run_script(tmp_path / "late", f"{imports}\nimport autolog\n\n{body}", arguments, **variables)
+        first = run_script(tmp_path / "first", f"import autolog\n{imports}\n{SEED}\n{body}", arguments, **variables)
+        late = run_script(tmp_path / "late", f"{imports}\nimport autolog\n{SEED}\n{body}", arguments, **variables)
         same(off, first)
         same(off, late)
         return Compared(off, first, late)
@@ -232,7 +243,7 @@ before = snapshot({packages!r})
 import autolog
 during = snapshot({packages!r})
 touched = sorted(f"{{place}}.{{key}}" for (place, key), value in before.items()
-                 if during.get((place, key), None) is not value)
+                 if during.get((place, key)) is not value)
 {use}
 for turn in range(2):
     autolog.disable({name!r})
@@ -241,8 +252,9 @@ for turn in range(2):
         assert after.get(key) is value, f"not restored: {{key}}"
     assert not any(key not in before and key in during for key in after), "something was left behind"
     autolog.enable({name!r})
-    assert sorted(f"{{place}}.{{key}}" for (place, key), value in before.items()
-                  if snapshot({packages!r}).get((place, key)) is not value) == touched
+    again = snapshot({packages!r})
+    assert touched == sorted(f"{{place}}.{{key}}" for (place, key), value in before.items()
+                             if again.get((place, key)) is not value)
 print(touched)
 """
         done = run_script(tmp_path / "late", late)
