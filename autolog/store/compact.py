@@ -6,6 +6,7 @@ used. The journals stay: they are the record.
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,17 +14,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from autolog import journal
+from autolog.store.pause import collector_paused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["FILE", "compact", "stored_points"]
 
 FILE = "metrics.parquet"
 _KEY = b"autolog"
 _ROWS = 1 << 16
-_EXACT = 2**53
-"""Up to here every integer is a float."""
 
 
 class _Origin(msgspec.Struct):
@@ -60,18 +60,17 @@ def compact(directory: str | Path) -> Path | None:
     )
     written = 0
     try:
-        with pq.ParquetWriter(unfinished, schema, compression="zstd") as writer:
-            for rows in _batches(directory):
-                columns = list(zip(*rows, strict=True))
-                if not all(_exact(column) for column in columns[2:6]):
-                    return None
+        with collector_paused(), pq.ParquetWriter(unfinished, schema, compression="zstd") as writer:
+            for columns in _batches(directory):
                 arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
                 writer.write_batch(pa.record_batch(arrays, schema=schema))
-                written += len(rows)
+                written += len(arrays[0])
         if not written:
             return None
         unfinished.chmod(0o600)
         unfinished.replace(directory / FILE)
+    except (pa.ArrowInvalid, OverflowError):  # an integer that no float is equal to
+        return None
     finally:
         unfinished.unlink(missing_ok=True)
     return directory / FILE
@@ -112,17 +111,14 @@ def _rows(file: Any, metrics: frozenset[str] | None) -> Iterator[tuple[Any, ...]
                 yield child, metric, _whole(step), _whole(epoch), time, value
 
 
-def _batches(directory: Path) -> Iterator[list[tuple[Any, ...]]]:
+def _batches(directory: Path) -> Iterator[tuple[Sequence[Any], ...]]:
+    """Columns, in the order of the file's."""
     from autolog.store import series
 
-    run, rows = directory.name, []
-    for point in series.journal_points(directory):
-        rows.append((run, point.metric, point.step, point.epoch, point.time, point.value, point.child))
-        if len(rows) >= _ROWS:
-            yield rows
-            rows = []
-    if rows:
-        yield rows
+    points = series.journal_points(directory)
+    while rows := list(itertools.islice(points, _ROWS)):
+        child, metric, step, epoch, time, value = zip(*rows, strict=True)
+        yield (directory.name,) * len(rows), metric, step, epoch, time, value, child
 
 
 def _sizes(directory: Path) -> dict[str, int]:
@@ -131,10 +127,6 @@ def _sizes(directory: Path) -> dict[str, int]:
         for path in journal.journals(directory)
         if path.name not in (journal.SYSTEM, journal.EDITS)
     }
-
-
-def _exact(column: tuple[Any, ...]) -> bool:
-    return not any(isinstance(value, int) and not -_EXACT <= value <= _EXACT for value in column)
 
 
 def _whole(value: float | None) -> float | None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from autolog.store import columns, entries, index, layout
+from autolog.store.pause import collector_paused
 from autolog.store.summary import descendants
 
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ def runs(
         UnknownColumn: no run has the column to sort by.
     """
     root = layout.root_directory(dir)
-    with _collector_paused():
+    with collector_paused():
         connection = index.open_index(root)
         try:
             rows, total, hints = _select(connection, (where or "").strip(), project or "", None if sort else limit)
@@ -135,18 +134,6 @@ def _select(
     if where and not rows:
         hints = search.unknown_names(where, connection)
     return rows, len(rows) if limit is None else _count(connection, source, values), hints
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Reading a thousand runs makes a million objects and no garbage: looking for it is a fifth of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _count(connection: sqlite3.Connection, source: str, values: dict[str, Any]) -> int:

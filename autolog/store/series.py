@@ -10,6 +10,7 @@ import msgspec
 
 from autolog import events, journal
 from autolog.store import compact
+from autolog.store.pause import collector_paused
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -79,16 +80,17 @@ def series(run: RunSummary, metric: str) -> list[Series]:
     """One metric of a run, a :class:`Series` for the run itself and for each child that has it; of a child: its own."""
     found: dict[str | None, Series] = {}
     only = run.kind != "run"
-    for child, _, step, epoch, time, value in points(run.directory, (metric,)):
-        if only and child != run.id:
-            continue
-        one = found.get(child)
-        if one is None:
-            one = found[child] = Series(run=Path(run.directory).name, child=child, metric=metric)
-        one.steps.append(step)
-        one.epochs.append(epoch)
-        one.times.append(time)
-        one.values.append(value)
+    with collector_paused():
+        for child, _, step, epoch, time, value in points(run.directory, (metric,)):
+            if only and child != run.id:
+                continue
+            one = found.get(child)
+            if one is None:
+                one = found[child] = Series(run=Path(run.directory).name, child=child, metric=metric)
+            one.steps.append(step)
+            one.epochs.append(epoch)
+            one.times.append(time)
+            one.values.append(value)
     return list(found.values())
 
 
