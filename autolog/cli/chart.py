@@ -7,6 +7,7 @@ a column, the lowest and the highest are drawn: no extreme is lost.
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from autolog.cli.text import number
@@ -18,6 +19,7 @@ __all__ = ["MARKS", "Series", "chart"]
 
 MARKS = "●○x+◆△#@"
 _PATH = "·"
+_MOST, _LEAST = sys.float_info.max, math.ulp(0.0)
 _COLOURS = (36, 33, 35, 32, 34, 31, 96, 93)
 
 
@@ -36,13 +38,18 @@ class _Axis(NamedTuple):
 
     def place(self, value: float, cells: int) -> int:
         low, high, value = (math.log10(v) if self.log else v for v in (self.low, self.high, value))
-        # Halved: the distance of two floats may be beyond every float.
-        return round((value / 2 - low / 2) / (high / 2 - low / 2) * (cells - 1))
+        if high == low:  # neighbouring floats may have the same logarithm
+            return 0
+        if math.isinf(high - low):  # two floats may be further apart than any float tells
+            low, high, value = low / 2, high / 2, value / 2
+        return round((value - low) / (high - low) * (cells - 1))
 
     def at(self, share: float) -> float:
+        if share in (0, 1):
+            return self.high if share else self.low
         if self.log:
-            return float(10 ** (math.log10(self.low) + share * (math.log10(self.high) - math.log10(self.low))))
-        return self.low * (1 - share) + share * self.high
+            return float(10 ** (math.log10(self.low) * (1 - share) + math.log10(self.high) * share))
+        return self.low * (1 - share) + self.high * share
 
 
 def chart(
@@ -94,8 +101,9 @@ def _drawn(x: float, y: float, log: bool) -> bool:
 def _axis(values: Sequence[float], *, log: bool) -> _Axis:
     low, high = float(min(values)), float(max(values))
     if low == high:
-        low, high = (low / 2, high * 2) if log else (low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2)
-    return _Axis(low, high, log)
+        around = (abs(low) or 1) / 2
+        low, high = (low / 2, high * 2) if log else (low - around, high + around)
+    return _Axis(max(low, _LEAST if log else -_MOST), min(high, _MOST), log)
 
 
 def _ticks(axis: _Axis, rows: int) -> dict[int, str]:

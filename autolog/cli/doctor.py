@@ -35,7 +35,7 @@ def doctor(arguments: Sequence[str]) -> int:
         0, or 1 where something is broken. What merely is not there (a framework, a GPU) is not broken.
     """
     parser = argparse.ArgumentParser(
-        prog="autolog doctor", description=doctor_text(), epilog=_EPILOG,
+        prog="autolog doctor", description=_description(), epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
     )  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="do not import the frameworks")
@@ -52,7 +52,7 @@ def doctor(arguments: Sequence[str]) -> int:
     return _print_json(sections) if options.json else _print(sections)
 
 
-def doctor_text() -> str:
+def _description() -> str:
     """The description in ``--help``."""
     return "Record a test run, import every framework, and say what works here, what does not, and why."
 

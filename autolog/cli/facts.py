@@ -64,7 +64,16 @@ def _packages(fact: Any) -> str:
 def _host(fact: Any) -> str:
     if not isinstance(fact, dict):
         return text.value(fact)
-    return ", ".join(f"{text.value(value)}" for value in fact.values() if isinstance(value, str) and value)
+    cpus, memory = fact.get("cpus_usable") or fact.get("cpus_logical"), fact.get("memory")
+    parts = [
+        "@".join(str(fact[name]) for name in ("user", "name") if fact.get(name)),
+        str(fact.get("os") or fact.get("kernel") or ""),
+        f"{cpus} CPUs" if cpus else "",
+        str(fact.get("cpu") or ""),
+        f"{text.size(memory)} memory" if isinstance(memory, (int, float)) else "",
+        str(fact.get("container") or ""),
+    ]
+    return ", ".join(part for part in parts if part) or text.value(fact)
 
 
 def _gpus(fact: Any) -> str:

@@ -1,10 +1,11 @@
 """Charts made of characters."""
 
 import math
+import sys
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from autolog.cli.chart import MARKS, Series, chart
@@ -60,6 +61,13 @@ numbers = st.floats(allow_nan=True, allow_infinity=True)
 
 
 @given(st.lists(st.lists(st.tuples(numbers, numbers), max_size=30), min_size=1, max_size=4), st.booleans())
+@example([[(0.0, 1.0), (0.0, sys.float_info.max)]], True)
+@example([[(0.0, -sys.float_info.max), (1.0, sys.float_info.max)]], False)
+@example([[(0.0, sys.float_info.max)]], True)
+@example([[(0.0, sys.float_info.max)]], False)
+@example([[(0.0, 5e-324), (5e-324, 0.0)]], False)
+@example([[(0.0, 5e-324)]], True)
+@example([[(0.0, 1e300), (1.0, math.nextafter(1e300, math.inf))]], True)
 def test_any_numbers_make_lines_that_fit(series, log):
     drawn = [Series(f"s{at}", [x for x, _ in one], [y for _, y in one]) for at, one in enumerate(series)]
     lines = chart(drawn, width=70, height=18, log=log, title="t")

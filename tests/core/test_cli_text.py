@@ -49,12 +49,14 @@ def test_facts_become_lines():
             "git": {"commit": "0123456789abcdef", "branch": "main", "dirty": True, "remote": "https://host/x.git"},
             "packages": {"numpy": "2.0"},
             "gpus": [{"name": "H200"}, {"name": "H200"}],
+            "host": {"name": "node7", "user": "ann", "os": "Debian 12", "cpus_usable": 8, "memory": 64e9},
             "seeds": [1],
         }
     )
     assert lines["command"] == "python train.py --name 'a b'"
     assert lines["git"] == "0123456789ab on main, with uncommitted changes, https://host/x.git"
     assert lines["packages"].startswith("1 installed")
+    assert lines["host"] == "ann@node7, Debian 12, 8 CPUs, 64.0 GB memory"
     assert lines["GPUs"] == "2 × H200"  # noqa: RUF001  (a sign for people)
     assert "seeds" not in lines
     assert facts.rest({"seeds": [1], "git": {}}) == {"seeds": [1]}
