@@ -42,23 +42,29 @@ class _Change(NamedTuple):
     metrics: list[tuple[Any, ...]]
 
 
-def open_index(root: Path) -> sqlite3.Connection:
-    """The index of ``root``, brought up to date. The caller closes it."""
+def open_index(root: Path, problems: list[str] | None = None) -> sqlite3.Connection:
+    """The index of ``root``, brought up to date. The caller closes it.
+
+    Args:
+        root: The runs directory.
+        problems: Takes a sentence for each run that is there and cannot be read.
+    """
+    problems = [] if problems is None else problems
     try:
         connection = _connect(root)
     except sqlite3.DatabaseError:
-        return _in_memory(root)
+        return _in_memory(root, problems)
     try:
-        _refresh(connection, root)
+        _refresh(connection, root, problems)
     except sqlite3.OperationalError:
-        memory = _in_memory(root, connection)
+        memory = _in_memory(root, problems, connection)
         connection.close()
         return memory
     except sqlite3.DatabaseError:  # damaged: a cache is made anew
         connection.close()
         with contextlib.suppress(OSError):
             (root / FILE).unlink()
-        return _in_memory(root)
+        return _in_memory(root, problems)
     return connection
 
 
@@ -97,7 +103,8 @@ def _prepare(connection: sqlite3.Connection, *, writable: bool) -> None:
     connection.execute("COMMIT")
 
 
-def _in_memory(root: Path, known: sqlite3.Connection | None = None) -> sqlite3.Connection:
+def _in_memory(root: Path, problems: list[str], known: sqlite3.Connection | None = None) -> sqlite3.Connection:
+    problems.clear()
     memory = sqlite3.connect(":memory:", isolation_level=None)
     if known is not None:
         if known.in_transaction:
@@ -105,11 +112,11 @@ def _in_memory(root: Path, known: sqlite3.Connection | None = None) -> sqlite3.C
         with contextlib.suppress(sqlite3.DatabaseError):  # then everything is read
             known.backup(memory)
     _prepare(memory, writable=True)
-    _refresh(memory, root)
+    _refresh(memory, root, problems)
     return memory
 
 
-def _refresh(connection: sqlite3.Connection, root: Path) -> None:
+def _refresh(connection: sqlite3.Connection, root: Path, problems: list[str]) -> None:
     known = {
         (project, run): (stamp, status)
         for project, run, stamp, status in connection.execute("SELECT project, run, stamp, status FROM runs")
@@ -122,7 +129,13 @@ def _refresh(connection: sqlite3.Connection, root: Path) -> None:
         old = known.get(place, ("", ""))
         if stamp == old[0] and old[1] != "running":
             continue
-        change = _read(connection, root, place, stamp, old)
+        try:
+            change = _read(connection, root, place, stamp, old)
+        except FileNotFoundError:  # removed while we look
+            continue
+        except OSError as error:
+            problems.append(f"run {'/'.join(place)} cannot be read: {error.strerror or error}")
+            continue
         if change is not None:
             batch.append(change)
         if batch and time.monotonic() - since > _BATCH_SECONDS:
@@ -137,10 +150,7 @@ def _read(connection: sqlite3.Connection, root: Path, place: Place, stamp: str, 
     """What is to be written of a run; ``None`` where it stands as it stood."""
     directory = root / place[0] / place[1]
     state = _known_state(connection, place) if old[0] else None
-    try:
-        state = reader.read_state(directory, state)
-    except OSError:  # removed while we look
-        return None
+    state = reader.read_state(directory, state)
     seen = summary.summarize(state, directory)
     if (stamp, seen.status) == old:
         return None

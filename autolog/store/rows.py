@@ -26,7 +26,7 @@ class Runs(Sequence["RunSummary"]):
         self.total = total
         """How many there are without the limit."""
         self.hints = list(hints)
-        """Where a query finds nothing: its names that no run has, each with the nearest one that some run has."""
+        """What a person should know: runs that cannot be read; names in a query that no run has."""
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -109,13 +109,14 @@ def runs(
     """
     root = layout.root_directory(dir)
     with collector_paused():
-        connection = index.open_index(root)
+        problems: list[str] = []
+        connection = index.open_index(root, problems)
         try:
             rows, total, hints = _select(connection, (where or "").strip(), project or "", None if sort else limit)
         finally:
             connection.close()
         found = [_row(root, *row) for row in rows]
-    return Runs(columns.sorted_runs(found, sort)[:limit] if sort else found, total, hints)
+    return Runs(columns.sorted_runs(found, sort)[:limit] if sort else found, total, [*problems, *hints])
 
 
 def _select(

@@ -137,11 +137,13 @@ def _main_start(state: RunState, directory: Path) -> events.RunStart:
     main = _main_file(state)
     if main is not None and main.start is not None:
         return main.start
+    # The first line is lost: the others know the run, but not its process. The one that is said to have died was it.
+    pid = state.exits[-1].pid if state.exits else 0
     for file in state.files.values():
         if file.start is not None:
-            return file.start
+            return msgspec.structs.replace(file.start, pid=pid, boot="", parent=None)
     name, project = directory.name, directory.parent.name
-    return events.RunStart(time=state.first or 0.0, id=name, name=name, project=project)
+    return events.RunStart(time=state.first or 0.0, id=name, name=name, project=project, pid=pid)
 
 
 def _ending(state: RunState, start: events.RunStart, now: float) -> tuple[events.Status, dict[str, Any], float | None]:

@@ -233,6 +233,16 @@ def test_a_journal_whose_first_line_is_lost_is_still_a_run(tmp_path):
     assert (run.id, run.project, run.metrics["loss"].last) == ("some-run", "proj", 1.0)
 
 
+def test_a_run_whose_first_line_is_lost_is_not_taken_for_the_sidecars_process(tmp_path):
+    directory = tmp_path / "p" / "r"
+    directory.mkdir(parents=True)
+    append(directory / "journal.jsonl", metric(1, loss=1.0))
+    sidecar = e.RunStart(time=START, id="r", name="n", project="p", pid=os.getpid(), host="h", role="sidecar")
+    append(directory / "system.jsonl", sidecar, e.Exit(time=START + 2, pid=77, source="pidfd", signal=9))
+    run = store.read_run(directory)
+    assert (run.name, run.status, run.end["signal"], run.ended_at) == ("n", "killed", "KILL", START + 2)
+
+
 # The index
 
 
@@ -337,6 +347,25 @@ def test_a_read_only_root(tmp_path, indexed):
         for path in everything:
             path.chmod(0o700 if path.is_dir() else 0o600)
     assert (root / index.FILE).exists() == indexed
+
+
+def test_a_run_that_cannot_be_read_is_named_and_hides_no_other(tmp_path):
+    write_run(tmp_path, "r1", ENDED)
+    (tmp_path / "p" / "r2" / "journal.jsonl").mkdir(parents=True)  # unreadable as a file, for root too
+    found = store.runs(dir=tmp_path)
+    assert [run.id for run in found] == ["r1"]
+    assert found.hints == ["run p/r2 cannot be read: Is a directory"]
+
+
+def test_listing_needs_nothing_heavy(tmp_path):
+    """Half a second for a thousand runs leaves no time to import SQLAlchemy, pandas or pyarrow."""
+    write_run(tmp_path, "r1", metric(1, loss=1.0), ENDED)
+    code = (
+        "import sys; from autolog import store; store.runs(sort='loss', dir=sys.argv[1]); store.find_run('r1', sys.argv[1]);"
+        "print([name for name in ('sqlalchemy', 'pandas', 'polars', 'pyarrow', 'numpy', 'requests') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_many_readers_at_once(tmp_path):
