@@ -12,7 +12,9 @@ from autolog.journal import Journal, journals, read
 
 
 def header(**changes):
-    return events.RunStart(**{"time": time.time(), "id": "r", "name": "n", "project": "p", "pid": os.getpid(), **changes})
+    return events.RunStart(
+        **{"time": time.time(), "id": "r", "name": "n", "project": "p", "pid": os.getpid(), **changes}
+    )
 
 
 def metric(value, step=None, name="loss"):
@@ -47,7 +49,11 @@ def test_numbers_survive_exactly(journal, value):
         assert read_back == value
     else:
         again = events.from_wire(read_back)
-        assert math.isnan(again) if math.isnan(value) else (again, math.copysign(1, again)) == (value, math.copysign(1, value))
+        assert (
+            math.isnan(again)
+            if math.isnan(value)
+            else (again, math.copysign(1, again)) == (value, math.copysign(1, value))
+        )
 
 
 def test_text_survives_exactly(journal):
