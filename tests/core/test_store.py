@@ -220,6 +220,22 @@ def test_a_journal_that_became_shorter_is_read_anew(tmp_path):
     assert summary.summarize(reader.read_state(directory, state), directory).metrics["loss"].count == 1
 
 
+def test_a_resumed_run_goes_on_after_its_earlier_end(tmp_path):
+    failed = [
+        metric(1, loss=1.0),
+        e.End(time=START + 2, status="failed"),
+        e.Exit(time=START + 3, pid=1, source="pidfd"),
+    ]
+    again = e.RunStart(time=START + 50, id="r", name="r", project="p", pid=1, resumed=True, host="elsewhere")
+    directory = write_run(tmp_path, "r", *failed, again, metric(51, loss=0.5))
+    state = reader.read_state(directory)
+    going_on = summary.summarize(state, directory, now=START + 60)
+    assert (going_on.status, going_on.started_at, going_on.ended_at) == ("running", START, None)
+    append(directory / "journal.jsonl", ENDED)
+    ended = store.read_run(directory)
+    assert (ended.status, ended.metrics["loss"].count, ended.ended_at) == ("completed", 2, START + 100)
+
+
 def test_a_directory_without_a_journal_is_no_run(tmp_path):
     with pytest.raises(FileNotFoundError):
         store.read_run(tmp_path)
@@ -361,8 +377,9 @@ def test_listing_needs_nothing_heavy(tmp_path):
     """Half a second for a thousand runs leaves no time to import SQLAlchemy, pandas or pyarrow."""
     write_run(tmp_path, "r1", metric(1, loss=1.0), ENDED)
     code = (
-        "import sys; from autolog import store; store.runs(sort='loss', dir=sys.argv[1]); store.find_run('r1', sys.argv[1]);"
-        "print([name for name in ('sqlalchemy', 'pandas', 'polars', 'pyarrow', 'numpy', 'requests') if name in sys.modules])"
+        "import sys; from autolog import store; store.runs(sort='loss', dir=sys.argv[1]); "
+        "store.find_run('r1', sys.argv[1]); heavy = {'sqlalchemy', 'pandas', 'polars', 'pyarrow', 'numpy', 'requests'}; "
+        "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
