@@ -44,7 +44,8 @@ class Fit:
             self.run.step, self.run.epoch = trainer.global_step, trainer.current_epoch
         if not trainer.training:
             return
-        self.rates = learning_rates(trainer.optimizers) if connector.should_update_logs else {}
+        logged = connector.should_update_logs and not _rates_reach_logger(trainer)
+        self.rates = learning_rates(trainer.optimizers) if logged else {}
         self.batches += 1
         if self.batches == 1 and self.params is not None:
             self.run.log_fact("data", _data(trainer))
@@ -58,15 +59,13 @@ class Fit:
             step: given where the framework counts otherwise, as in steps of an evaluation.
         """
         trainer = connector.trainer
-        if _is_trying_out(trainer):
+        if trainer.sanity_checking or _is_trying_out(trainer):
             return
         values = dict(metrics)
         own_step, epoch = values.pop("step", None), values.pop("epoch", trainer.current_epoch)
         if step is None:
             step = trainer.global_step if own_step is None else int(own_step)
-        if trainer.sanity_checking:
-            values = {f"sanity_check/{name}": value for name, value in values.items()}
-        elif trainer.training and connector._first_loop_iter is not None:  # noqa: SLF001  a step, not an epoch's end
+        if trainer.training and connector._first_loop_iter is not None:  # noqa: SLF001  a step, not an epoch's end
             values = {**self.rates, **values}
         self.run.captured_metrics(values, step, epoch)
 
@@ -200,6 +199,12 @@ def _data(trainer: Any) -> dict[str, Any]:
         "batch_size": getattr(loader, "batch_size", None),
         "train_rows": length(getattr(loader, "dataset", None)),
     }
+
+
+def _rates_reach_logger(trainer: Any) -> bool:
+    """Whether learning rates come through an explicit logger, under the same names."""
+    monitored = any(type(callback).__name__ == "LearningRateMonitor" for callback in trainer.callbacks)
+    return monitored and _explicit(trainer.loggers, "logger")
 
 
 def _is_trying_out(trainer: Any) -> bool:

@@ -11,6 +11,7 @@ from autolog.integrations.torch_facts import (
     model_fact,
     optimizer_facts,
     optimizer_params,
+    plain_attributes,
     scheduler_fact,
 )
 from autolog.media.jsonable import jsonable
@@ -53,6 +54,7 @@ def log_begin(run: Run, state: Any, handler: Any) -> None:
         state: the trainer's state.
         handler: its callback handler, which holds model, optimizer, scheduler and data.
     """
+    callbacks = getattr(handler, "callbacks", ())
     _log_model(run, handler.model)
     run.log_fact("training", training_fact(state))
     if hasattr(handler.optimizer, "param_groups"):
@@ -60,6 +62,8 @@ def log_begin(run: Run, state: Any, handler: Any) -> None:
         run.log_fact("optimizers", optimizer_facts([handler.optimizer]))
     if handler.lr_scheduler is not None:
         run.log_fact("schedulers", [scheduler_fact(handler.lr_scheduler)])
+    if callbacks:
+        run.log_fact("callbacks", [{"class": type(one).__name__, **plain_attributes(one)} for one in callbacks])
     loader = handler.train_dataloader
     data = {"train_batches": length(loader), "train_rows": length(getattr(loader, "dataset", None))}
     run.log_fact("data", {**data, "train_batch_size": state.train_batch_size})
