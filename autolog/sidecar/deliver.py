@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
     from autolog.config import Settings
 
-__all__ = ["Delivery", "load"]
+__all__ = ["Delivery", "load", "next_chunk"]
 
 _CHUNK = 1 << 20
-_LINGER = 60.0
-"""Seconds after the end of the run during which delivery is still tried."""
+_LINGER = 12
+"""Times the setting ``exit_wait`` for which delivery is still tried after the end of the run: a minute by default."""
 _LONGEST_PAUSE = 30.0
 
 
@@ -68,6 +68,7 @@ class Delivery:
 
     def __init__(self, settings: Settings, header: RunHeader, say: Callable[[str, str, str], None]) -> None:
         self._directory = Path(header.directory)
+        self._linger = _LINGER * settings.exit_wait
         self._lock = threading.Lock()
         self._states = states(self._directory)
         self._say = say
@@ -84,8 +85,8 @@ class Delivery:
             outlet.news.set()
 
     def close(self, end: RunEnd) -> None:
-        """The run is over: wait until all is delivered, at most a minute, and say what remains."""
-        until = time.monotonic() + _LINGER
+        """The run is over: wait until all is delivered, at most twelve times ``exit_wait``, and say what remains."""
+        until = time.monotonic() + self._linger
         for outlet in self._outlets:
             outlet.end = end
             outlet.news.set()
@@ -153,7 +154,7 @@ class _Outlet(threading.Thread):
             self._backend = backend
         state = self._delivery.state(self.name)
         for path in journals(self._directory):
-            while chunk := _chunk(path, state.journals.get(path.name, 0)):
+            while chunk := next_chunk(path, state.journals.get(path.name, 0)):
                 self._backend.send(chunk)
                 state.journals[path.name] = chunk.offset + len(chunk.data)
                 state.error = ""
@@ -166,7 +167,7 @@ class _Outlet(threading.Thread):
         return True
 
 
-def _chunk(path: Path, offset: int) -> Chunk | None:
+def next_chunk(path: Path, offset: int) -> Chunk | None:
     """Whole lines from ``offset`` on, about a megabyte or one longer line; ``None`` where there is no whole line."""
     with path.open("rb") as file:
         file.seek(offset)

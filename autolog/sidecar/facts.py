@@ -8,9 +8,10 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from autolog import events
+from autolog.capture.redact import Redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from autolog.config import Settings
 
@@ -24,8 +25,8 @@ class Gatherer:
     """Gathers the facts in a thread: git on a hanging file system must not stop the watch.
 
     Args:
-        settings: those of the run; facts named in ``disable`` are left out.
-        cwd: the working directory of the training process when its run began.
+        settings: those of the run.
+        job: what ``launch`` has sent: what is switched off, where the training process runs and finds its packages.
         append: takes the records.
         say: takes ``kind, where, detail`` of what failed.
     """
@@ -33,14 +34,15 @@ class Gatherer:
     def __init__(
         self,
         settings: Settings,
-        cwd: str,
+        job: Mapping[str, Any],
         append: Callable[[events.Record], None],
         say: Callable[[str, str, str], None],
     ) -> None:
-        self._settings = settings
-        self._cwd = cwd
+        self._job = job
         self._append = append
         self._say = say
+        self._redactor = Redactor(settings.redact, settings.redact_names)
+        self._redactor.learn(settings.token)
         self._thread = threading.Thread(target=self._gather, name="facts", daemon=True)
 
     def start(self) -> None:
@@ -54,16 +56,45 @@ class Gatherer:
             self._say("notice", "facts", "facts were still being gathered when the run was over")
 
     def _gather(self) -> None:
-        for name, gather in _sources(self._cwd).items():
-            if name in self._settings.disable:
+        for name, gather in self._sources().items():
+            if name in self._job["disabled"]:
                 continue
             try:
-                for fact, value in gather().items():
-                    self._append(events.Fact(time=time.time(), name=fact, value=value))
+                value = gather()
+                if value is not None:
+                    self._append(events.Fact(time=time.time(), name=name, value=value))
+                self._note_redactions()
             except Exception:
                 self._say("error", f"capture.{name}", traceback.format_exc())
 
+    def _sources(self) -> dict[str, Callable[[], Any]]:
+        """By name, as it is switched off: what finds the fact out; ``None`` where there is none."""
+        return {"host": self._host, "gpus": self._gpus, "git": self._git, "packages": self._packages}
 
-def _sources(cwd: str) -> dict[str, Callable[[], dict[str, Any]]]:
-    """By name as it is switched off: what gives facts by their names."""
-    return {}
+    def _host(self) -> Any:
+        from autolog.capture.host import host_facts
+
+        return host_facts(self._job["pid"])
+
+    def _gpus(self) -> Any:
+        from autolog.capture.host import gpu_facts
+
+        return gpu_facts()
+
+    def _git(self) -> Any:
+        """The script's repository counts; a script that is in none (an installed command) was run for one."""
+        from autolog.capture.git import git_facts
+
+        found = None
+        for directory in filter(None, [self._job["script"], self._job["cwd"]]):
+            found = found or git_facts(directory, self._redactor)
+        return found
+
+    def _packages(self) -> Any:
+        from autolog.capture.packages import package_facts
+
+        return package_facts(self._job["path"], self._redactor)
+
+    def _note_redactions(self) -> None:
+        for place, count in self._redactor.take_hits().items():
+            self._append(events.Health(time=time.time(), kind="redacted", where=place, count=count))

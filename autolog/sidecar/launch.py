@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from autolog import config, events, guard, process
+from autolog import config, events, guard, plugins, process
+from autolog.journal import SYSTEM, journals
+from autolog.sidecar.progress import states
 
 if TYPE_CHECKING:
     from autolog.run import Run
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["ended", "start", "wait"]
 
 _MAIN = Path(__file__).with_name("__main__.py")
+_FACTS = {"git": "git", "host": "host", "gpus": "host", "packages": "packages"}
+"""Facts that the sidecar gathers, and under which name each is switched off."""
 _wakes: dict[Path, int] = {}
 """Per open run: the eventfd that wakes its sidecar."""
 
@@ -79,11 +83,14 @@ def wait(run: Run) -> None:
 
 
 def _undelivered(directory: Path, remote: list[str]) -> list[str]:
-    """The backends that have not acknowledged everything yet."""
-    from autolog.sidecar.progress import states
-
+    """The backends that have not acknowledged all that processes of the run have written; samples go on and on."""
+    sizes = {path.name: path.stat().st_size for path in journals(directory) if path.name != SYSTEM}
     known = states(directory)
-    return [name for name in remote if name not in known or not known[name].done]
+    return [
+        name
+        for name in remote
+        if name not in known or any(known[name].journals.get(file, 0) < size for file, size in sizes.items())
+    ]
 
 
 def _why_not() -> str | None:
@@ -155,6 +162,8 @@ def _job(run: Run, settings: config.Settings, pidfd: int, wake: int) -> bytes:
         "path": [entry for entry in sys.path if os.path.isabs(entry)],  # noqa: PTH117  as text, and quick
         "gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
         "cwd": _cwd(),
+        "script": _script(),
+        "disabled": [name for name, switch in _FACTS.items() if plugins.is_disabled(switch)],
         "settings": msgspec.structs.asdict(settings),
     }
     return msgspec.json.encode(job)
@@ -165,3 +174,9 @@ def _cwd() -> str:
         return str(Path.cwd())
     except FileNotFoundError:  # the working directory was removed
         return "/"
+
+
+def _script() -> str | None:
+    """The directory of the program; ``None`` in a shell or notebook."""
+    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    return str(Path(file).absolute().parent) if file else None

@@ -76,7 +76,7 @@ class _Sidecar:
         self.exit: events.Exit | None = None
         self.sampler = Sampler(self.pid, self.directory, job["gpus"])
         self.delivery = deliver.Delivery(self.settings, RunHeader(self.header, str(self.directory)), self.say)
-        self._facts = facts.Gatherer(self.settings, job["cwd"], self.append, self.say)
+        self._facts = facts.Gatherer(self.settings, job, self.append, self.say)
         self._signals()
 
     def _header(self, job: dict[str, Any]) -> events.RunStart:
@@ -155,6 +155,7 @@ class _Sidecar:
         for fd in (self.wake, self.stop_reader):
             if fd is not None and fd in ready:
                 os.read(fd, 4096)
+                self.delivery.wake()
 
     def _over(self) -> bool:
         if self.dead:
