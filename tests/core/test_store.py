@@ -378,7 +378,8 @@ def test_listing_needs_nothing_heavy(tmp_path):
     write_run(tmp_path, "r1", metric(1, loss=1.0), ENDED)
     code = (
         "import sys; from autolog import store; store.runs(sort='loss', dir=sys.argv[1]); "
-        "store.find_run('r1', sys.argv[1]); heavy = {'sqlalchemy', 'pandas', 'polars', 'pyarrow', 'numpy', 'requests'}; "
+        "store.find_run('r1', sys.argv[1]); "
+        "heavy = {'sqlalchemy', 'pandas', 'polars', 'pyarrow', 'numpy', 'requests'}; "
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True)
