@@ -14,7 +14,18 @@ import msgspec
 
 from autolog import events
 
-__all__ = ["FactState", "FileState", "MetricState", "Node", "RunState", "Stamped", "dump_state", "fold", "load_state"]
+__all__ = [
+    "FactState",
+    "FileState",
+    "MetricState",
+    "Node",
+    "RunState",
+    "Stamped",
+    "dump_state",
+    "fold",
+    "fold_metrics",
+    "load_state",
+]
 
 _INF = math.inf
 
