@@ -13,12 +13,13 @@ __all__ = ["after_end", "begin", "end", "install"]
 def install() -> None:
     """Watch the process from now on; nothing is written before a run begins."""
     from autolog import plugins
-    from autolog.capture import arguments, console, exit, failures  # noqa: A004  the fact's name
+    from autolog.capture import arguments, console, exit, failures, seeds  # noqa: A004  the fact's name
 
     failures.install()
     exit.install()
     plugins.add_fact("console", console.install)
     plugins.add_fact("command", arguments.install)
+    plugins.add_fact("seeds", seeds.install)
 
 
 def begin(run: Run) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from autolog import config, guard, plugins
-from autolog.capture import arguments, command, console, exit, failures  # noqa: A004  the fact's name
+from autolog.capture import arguments, command, console, environment, exit, failures, seeds  # noqa: A004  the fact's name
 from autolog.sidecar import launch
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ class _Open:
     """What is going on for the open run."""
 
     source: SourceSnapshot | None = None
+    last_cells: Callable[[], None] | None = None
     undos: list[Undo]
 
     def __init__(self) -> None:
@@ -40,14 +42,27 @@ def begin(run: Run) -> None:
         "exit": exit.begin,
         "console": _attach_console,
         "command": _command,
+        "environment": _environment,
+        "seeds": _seeds,
         "source": _begin_source,
+        "notebook": _begin_notebook,
     }
     _each(run, actions)
 
 
 def end(run: Run) -> None:
     """Write what has come since, and stop watching."""
-    _each(run, {"source": _source, "console": _detach_console, "exit": exit.end, "failures": failures.end})
+    _each(
+        run,
+        {
+            "seeds": _write_seeds,
+            "source": _source,
+            "notebook": _cells,
+            "console": _detach_console,
+            "exit": exit.end,
+            "failures": failures.end,
+        },
+    )
     going_on = _open.pop(run.id, None)
     for undo in going_on.undos if going_on else ():
         undo()
@@ -80,6 +95,50 @@ def _command(run: Run) -> None:
     if known:
         parsed(known)
     _open[run.id].undos.append(arguments.listen(parsed))
+
+
+def _environment(run: Run) -> None:
+    run.log_fact("environment", environment.environment_facts(run.redactor))
+    launched = environment.launcher_facts(run.redactor)
+    if launched:
+        run.log_fact("launcher", launched)
+
+
+def _seeds(run: Run) -> None:
+    _write_seeds(run)
+    _open[run.id].undos.append(seeds.listen(lambda known: run.log_fact("seeds", known)))
+
+
+def _write_seeds(run: Run) -> None:
+    known = seeds.seeds()
+    if known:
+        run.log_fact("seeds", known)
+
+
+def _begin_notebook(run: Run) -> None:
+    if "IPython" not in sys.modules:
+        return
+    from autolog.capture import notebook
+
+    if not notebook.is_interactive():
+        return
+    cells = notebook.NotebookCells(run.directory, run.redactor)
+
+    def write(new: list[dict[str, Any]]) -> None:
+        if new:
+            run.log_fact("notebook", new, append=True)
+            run.note_redactions()
+
+    write(cells.take())
+    _open[run.id].undos.append(cells.watch(write))
+    _open[run.id].last_cells = lambda: write(cells.take())
+
+
+def _cells(run: Run) -> None:
+    """Store the cells that have been executed since the last time."""
+    going_on = _open.get(run.id)
+    if going_on and going_on.last_cells:
+        going_on.last_cells()
 
 
 def _begin_source(run: Run) -> None:
