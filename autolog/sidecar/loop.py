@@ -24,7 +24,7 @@ from autolog.plugins import RunEnd, RunHeader
 from autolog.sidecar import deliver, facts, kernel, oom
 from autolog.sidecar.sample import Sampler
 
-__all__ = ["main"]
+__all__ = ["last_line", "main", "signal_of_dump"]
 
 _BEAT = 60.0
 """Samples are thinned to this many seconds at most: they are the heartbeat too."""
@@ -215,9 +215,7 @@ class _Sidecar:
         dump = _dump(self.directory / "fatal.log")
         source, number, detail = died.source, died.signal, dump
         if died.source == "none" and dump:
-            # SIGTERM's dump, unlike those of fatal signals, has no headline.
-            headline = dump.split("\n", 1)[0]
-            number = _FATAL.get(headline) if headline.startswith("Fatal") else signal.SIGTERM
+            number = signal_of_dump(dump)
             source = "faulthandler" if number else "none"
         oom_kill = number == signal.SIGKILL and self.oom.explains_death()
         if oom_kill:
@@ -236,6 +234,12 @@ _FATAL = {
     "Fatal Python error: Floating point exception": signal.SIGFPE,
     "Fatal Python error: Illegal instruction": signal.SIGILL,
 }
+
+
+def signal_of_dump(dump: str) -> int | None:
+    """Which signal made faulthandler write ``dump``: SIGTERM's, unlike those of fatal signals, has no headline."""
+    headline = dump.split("\n", 1)[0]
+    return _FATAL.get(headline) if headline.startswith("Fatal") else signal.SIGTERM
 
 
 def _dump(path: Path) -> str:
