@@ -217,10 +217,26 @@ def install() -> Iterable[Undo]:
         What takes the attributes off again; the file is written to its last state then. Installed again during the
         same run, the file is continued.
     """
-    undos = [undo for name in ("stdout", "stderr") if (undo := _watch(name, getattr(sys, name))) is not None]
+    from autolog.capture.notebook import before_each_cell
+
+    undos: dict[str, Undo] = {}
+
+    def watch(_: object = None) -> None:
+        for name in ("stdout", "stderr"):
+            undo = _watch(name, getattr(sys, name))
+            if undo is not None:
+                undos[name] = undo
+
+    def unwatch() -> None:
+        while undos:
+            undos.popitem()[1]()
+
+    watch()
+    # IPython puts a `write` of its own on the streams for each cell, and what it found before back after it.
+    forget = before_each_cell(watch, "console")
     with guard("console"):
         _console.proceed()
-    return [*undos, _switched_off]
+    return [unwatch, forget, _switched_off]
 
 
 def attach(path: str | os.PathLike[str], redactor: Redactor, on_lost: Callable[[int, str], None] | None = None) -> None:
