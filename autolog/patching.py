@@ -141,7 +141,10 @@ def _wrapper(function: Callable[..., Any], where: str, hook: HookFunction) -> tu
 
     # `functools.wraps` leaves what inspect.getfullargspec reads to the wrapper itself.
     try:
-        setattr(wrapper, "__signature__", inspect.signature(function))  # noqa: B010  mypy knows no such attribute
+        signature = inspect.signature(function)
+        # A function that is itself a wrapper shows getfullargspec its own (*args, **kwargs): so does ours, then.
+        if signature == inspect.signature(function, follow_wrapped=False):
+            setattr(wrapper, "__signature__", signature)  # noqa: B010  mypy knows no such attribute
     except (TypeError, ValueError):  # builtins without a signature have none afterwards either
         delattr(wrapper, "__wrapped__")
     setattr(wrapper, _ORIGINAL, function)

@@ -31,7 +31,9 @@ class Steps:
     def __init__(self, model: Any) -> None:
         self._optimizer = getattr(model, "optimizer", None)
         self._accumulate = int(getattr(self._optimizer, "gradient_accumulation_steps", None) or 1)
-        self._base = self._read() or 0
+        self._counter = self._read() or 0
+        """Keras' counter, when it was last read."""
+        self._base = self._counter
         self._batches = 0
 
     def at(self, batch: int) -> int:
@@ -42,7 +44,10 @@ class Steps:
     def epoch_end(self) -> int:
         """The step now; the next batch begins a new epoch."""
         read = self._read()
-        self._base = read if read is not None and read != self._base else self._base + self._batches
+        if read is not None and read != self._counter:
+            self._base = self._counter = read
+        else:
+            self._base += self._batches
         self._batches = 0
         return self._base // self._accumulate
 
@@ -53,7 +58,8 @@ class Steps:
 
 
 def _number(value: Any) -> float:
-    return float(sys.modules["keras"].ops.convert_to_numpy(value))
+    """A variable, tensor or number of any backend; by way of numpy, Keras would have numpy warn."""
+    return float(getattr(value, "value", value))
 
 
 def learning_rate(model: Any) -> dict[str, float]:

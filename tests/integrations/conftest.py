@@ -109,7 +109,7 @@ atexit.register(report)
 '''
 
 SNAPSHOT = '''
-import sys
+import sys, types
 
 
 def snapshot(prefixes):
@@ -128,11 +128,8 @@ def snapshot(prefixes):
 
 
 def is_ours(value):
-    value = getattr(value, "__func__", value)
-    try:
-        return callable(value) and "__autolog_original__" in vars(value)
-    except TypeError:
-        return False
+    value = value.__func__ if isinstance(value, (staticmethod, classmethod)) else value
+    return isinstance(value, types.FunctionType) and "__autolog_original__" in vars(value)
 '''
 
 

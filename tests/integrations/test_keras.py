@@ -1,0 +1,403 @@
+"""Keras 3 on the backend at hand: real training, and the whole record compared with what Keras itself says."""
+
+import os
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
+
+import keras
+import numpy as np
+import pytest
+
+import autolog
+from autolog import events
+from autolog.integrations import keras_facts
+from autolog.integrations.keras import AutologCallback, integration
+
+# Keras imports parts of itself that warn; what it does while it trains is its own.
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+def data(count=96):
+    generator = np.random.default_rng(0)
+    x = generator.random((count, 4)).astype("float32")
+    return x, (x.sum(axis=1) > 2).astype("float32")
+
+
+def network(**compile_options):
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.layers.Input((4,)),
+            keras.layers.Dense(8, activation="relu"),
+            keras.layers.Dropout(0.2),
+            keras.layers.Dense(1, activation="sigmoid"),
+        ],
+        name="small",
+    )
+    options = {"optimizer": keras.optimizers.Adam(0.01), "loss": "binary_crossentropy", "metrics": ["accuracy"]}
+    model.compile(**{**options, **compile_options})
+    return model
+
+
+def told(recording):
+    assert not recording.problems
+    return recording
+
+
+def test_fit_whole_record(autolog_run):
+    model = network()
+    x, y = data()
+    history = model.fit(x, y, epochs=3, batch_size=16, validation_data=(x[:32], y[:32]), verbose=0).history
+    recording = told(autolog_run.read())
+    (fit,) = recording.children
+    assert (fit.name, fit.kind, fit.integration, fit.parent, fit.status) == ("small", "fit", "keras", None, "completed")
+
+    # 96 samples in batches of 16: 6 optimizer steps an epoch.
+    for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+        assert fit.points(name) == [(6 * (epoch + 1), epoch, value) for epoch, value in enumerate(history[name])]
+    rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+    assert fit.points("learning_rate") == [(6, 0, rate), (12, 1, rate), (18, 2, rate)]
+    batches = sorted(fit.points("batch_loss"))
+    assert [(step, epoch) for step, epoch, _ in batches] == [(step, (step - 1) // 6) for step in range(1, 19)]
+    # Keras hands the mean since the epoch began: after its last batch it is the epoch's value.
+    assert [value for step, _, value in batches if step % 6 == 0] == history["loss"]
+    assert fit.metric_names == {*history, "learning_rate", "batch_loss", "batch_accuracy"}
+
+    parameters = {name: value for name, value in fit.params.items() if not name.startswith("optimizer.")}
+    assert parameters == {
+        "batch_size": 16,
+        "epochs": 3,
+        "initial_epoch": 0,
+        "shuffle": True,
+        "validation_freq": 1,
+        "validation_split": 0.0,
+        "loss": "binary_crossentropy",
+        "metrics": ["accuracy"],
+        "run_eagerly": False,
+        "steps_per_execution": 1,
+        "jit_compile": model.jit_compile,
+    }
+    for name, value in model.optimizer.get_config().items():
+        assert fit.params[f"optimizer.{name}"] == value
+    assert fit.params["optimizer.class"] == "Adam"
+    assert fit.sources["epochs"] == "keras.fit"
+    assert fit.sources["loss"] == "keras.compile"
+
+    described = fit.facts["model"]
+    assert described["parameters"] == model.count_params() == 49
+    assert described["trainable_parameters"] == 49
+    assert described["layers"] == len(model.layers)
+    assert described["backend"] == keras.backend.backend()
+    assert "dense" in described["summary"]
+    assert fit.facts["data"] == {
+        "x": {"type": "numpy.ndarray", "shape": [96, 4], "dtype": "float32"},
+        "y": {"type": "numpy.ndarray", "shape": [96], "dtype": "float32"},
+        "validation_data": {
+            "type": "tuple",
+            "length": 2,
+            "parts": [
+                {"type": "numpy.ndarray", "shape": [32, 4], "dtype": "float32"},
+                {"type": "numpy.ndarray", "shape": [32], "dtype": "float32"},
+            ],
+        },
+    }
+    counts = {kind: sum(type(record) is kind for record in fit.records) for kind in map(type, fit.records)}
+    assert counts == {events.Child: 1, events.Params: 2, events.Fact: 2, events.Metrics: 18 + 3, events.ChildEnd: 1}
+
+
+def test_two_fits_and_evaluate(autolog_run):
+    model = network()
+    x, y = data()
+    model.fit(x, y, epochs=1, batch_size=32, verbose=0)
+    values = model.evaluate(x, y, verbose=0, return_dict=True)
+    model.predict(x, verbose=0)
+    model.fit(x, y, epochs=4, initial_epoch=2, batch_size=32, verbose=0)
+    first, evaluation, second = told(autolog_run.read()).children
+    assert [child.kind for child in (first, evaluation, second)] == ["fit", "evaluate", "fit"]
+    assert [point[:2] for point in first.points("loss")] == [(3, 0)]
+    assert {name: evaluation.series(name) for name in values} == {name: [(3, value)] for name, value in values.items()}
+    assert [point[:2] for point in second.points("loss")] == [(6, 2), (9, 3)]
+    assert int(model.optimizer.iterations) == 9
+
+
+def test_steps_are_optimizer_steps(autolog_run):
+    model = network(optimizer=keras.optimizers.SGD(0.1, gradient_accumulation_steps=3))
+    x, y = data()
+    model.fit(x, y, epochs=2, batch_size=8, verbose=0)  # 12 batches, 4 steps an epoch
+    (fit,) = told(autolog_run.read()).children
+    assert int(keras.ops.convert_to_numpy(model.optimizer.iterations)) == 8
+    assert [step for step, _ in fit.series("loss")] == [4, 8]
+    assert sorted(step for step, _ in fit.series("batch_loss")) == [batch // 3 for batch in range(1, 25)]
+
+
+def test_learning_rates(autolog_run):
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, decay_steps=3, decay_rate=0.5)
+    x, y = data()
+    scheduled = network(optimizer=keras.optimizers.SGD(schedule))
+    scheduled.fit(x, y, epochs=2, batch_size=32, verbose=0)
+    told_by_keras = network()
+    callback = keras.callbacks.LearningRateScheduler(lambda epoch: 0.1 / (epoch + 1))
+    history = told_by_keras.fit(x, y, epochs=2, batch_size=32, verbose=0, callbacks=[callback]).history
+    first, second = told(autolog_run.read()).children
+    assert [value for _, value in first.series("learning_rate")] == pytest.approx([0.05, 0.025])
+    assert first.params["optimizer.learning_rate.config.decay_rate"] == 0.5
+    assert [value for _, value in second.series("learning_rate")] == history["learning_rate"]
+    assert second.params["callbacks"] == ["LearningRateScheduler"]
+
+
+def test_functions_and_objects_in_compile(autolog_run, recwarn):
+    def my_loss(y, predicted):
+        return keras.losses.mean_squared_error(y, predicted)
+
+    model = network(
+        optimizer=keras.optimizers.SGD(lambda: 0.1),
+        loss=my_loss,
+        metrics=[keras.metrics.AUC(name="auc", num_thresholds=7), lambda y, predicted: predicted],
+    )
+    x, y = data()
+    model.fit(x, y, epochs=1, verbose=0)
+    # Keras warns when it serializes a lambda: nobody asked it to.
+    assert not [warning for warning in recwarn if issubclass(warning.category, UserWarning)]
+    (fit,) = told(autolog_run.read()).children
+    assert fit.params["loss"] == "my_loss"
+    assert fit.params["metrics"][0]["class"] == "AUC"
+    assert fit.params["metrics"][0]["num_thresholds"] == 7
+    assert fit.params["metrics"][1] == "<lambda>"
+    assert "learning_rate" not in fit.metric_names
+
+
+class Raising(keras.callbacks.Callback):
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def on_epoch_end(self, epoch, logs=None):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(KeyboardInterrupt(), "interrupted"), (ZeroDivisionError("in a callback"), "failed")]
+)
+def test_error_in_a_callback(autolog_run, error, status):
+    model = network()
+    with pytest.raises(type(error)) as caught:
+        model.fit(*data(), epochs=2, batch_size=32, verbose=0, callbacks=[Raising(error)])
+    assert caught.value is error
+    model.fit(*data(), epochs=1, batch_size=32, verbose=0)
+    failed, next_one = told(autolog_run.read()).children
+    assert failed.status == status
+    assert failed.end.exception["message"] == str(error)
+    assert failed.series("loss") == []
+    assert sorted(step for step, _ in failed.series("batch_loss")) == [1, 2, 3]
+    assert next_one.status == "completed"
+    assert [step for step, _ in next_one.series("loss")] == [6]
+
+
+class Broken(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(1)
+
+    def call(self, x):
+        return self.dense(x)
+
+    def train_step(self, *args):
+        raise ArithmeticError("in train_step")
+
+
+def test_error_in_train_step_and_before(autolog_run):
+    model = Broken()
+    model.compile(loss="mse")
+    with pytest.raises(ArithmeticError, match="in train_step"):
+        model.fit(*data(), verbose=0)
+    with pytest.raises(ValueError, match="incompatible"):
+        network().fit(data()[0][:, :2], data()[1], verbose=0)
+    with pytest.raises(ValueError, match="compile"):
+        keras.Sequential([keras.layers.Dense(1)]).fit(*data())
+    children = told(autolog_run.read()).children
+    assert [child.status for child in children] == ["failed"] * 3
+    assert children[0].end.exception["type"] == "ArithmeticError"
+
+
+class Custom(Broken):
+    """A training step with an optimizer of its own that Keras does not know of."""
+
+    def train_step(self, *args):
+        return {"mine": 0.5}
+
+
+def test_custom_train_step_counts_batches(autolog_run):
+    model = Custom()
+    model.compile(loss="mse")
+    model.fit(*data(), epochs=2, batch_size=32, verbose=0)
+    (fit,) = told(autolog_run.read()).children
+    assert fit.series("mine") == [(3, 0.5), (6, 0.5)]
+    assert sorted(fit.series("batch_mine")) == [(step, 0.5) for step in range(1, 7)]
+
+
+def test_explicit_callback_is_the_same_and_alone(autolog_run):
+    x, y = data()
+    network().fit(x, y, epochs=2, batch_size=32, verbose=0)
+    mine = AutologCallback()
+    callbacks = [mine]
+    network().fit(x, y, epochs=2, batch_size=32, verbose=0, callbacks=callbacks)
+    assert callbacks == [mine]
+    automatic, explicit = told(autolog_run.read()).children
+    assert sorted(explicit.points("batch_loss")) == sorted(automatic.points("batch_loss"))
+    assert explicit.points("loss") == automatic.points("loss")
+    assert explicit.params.pop("callbacks") == ["AutologCallback"]
+    assert explicit.params.pop("optimizer.name") != automatic.params.pop("optimizer.name")  # Keras numbers them
+    assert explicit.params == automatic.params
+
+
+def test_explicit_callback_while_disabled(autolog_run):
+    x, y = data()
+    autolog.disable("keras")
+    try:
+        model = network()
+        model.fit(x, y, epochs=1, batch_size=32, verbose=0)
+        assert autolog.current_run() is None
+        history = model.fit(
+            x, y, epochs=1, batch_size=32, verbose=0, validation_data=(x, y), callbacks=[AutologCallback()]
+        ).history
+        values = model.evaluate(x, y, verbose=0, callbacks=[AutologCallback()], return_dict=True)
+    finally:
+        autolog.enable("keras")
+    fit, evaluation = told(autolog_run.read()).children
+    assert (fit.kind, fit.status, evaluation.kind, evaluation.status) == ("fit", "completed", "evaluate", "completed")
+    assert fit.series("val_loss") == [(6, history["val_loss"][0])]
+    assert evaluation.series("loss") == [(6, values["loss"])]
+    assert "epochs" not in fit.params  # only a wrapped fit knows its arguments
+    assert fit.params["loss"] == "binary_crossentropy"
+
+
+class Inner(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        network().fit(*data(), epochs=1, batch_size=48, verbose=0)
+        self.model.evaluate(*data(), verbose=0)
+        autolog.log_metric("mine", epoch)
+
+
+def test_inside_a_fit(autolog_run):
+    network().fit(*data(), epochs=2, batch_size=32, verbose=0, callbacks=[Inner()])
+    fit, *evaluations = told(autolog_run.read()).children
+    assert [(one.kind, one.parent) for one in evaluations] == [("evaluate", fit.id)] * 2
+    assert [step for step, _ in fit.series("loss")] == [3, 6]
+    assert len(fit.series("batch_loss")) == 6
+    assert fit.points("mine") == [(3, 0, 0.0), (6, 1, 1.0)]
+
+
+def test_custom_loop_with_a_callback_list(autolog_run):
+    model = network()
+    x, y = data()
+    callbacks = keras.callbacks.CallbackList([], model=model, epochs=2)
+    callbacks.on_train_begin()
+    for epoch in range(2):
+        callbacks.on_epoch_begin(epoch)
+        for batch in range(3):
+            callbacks.on_train_batch_begin(batch)
+            logs = model.train_on_batch(x[:8], y[:8], return_dict=True)
+            callbacks.on_train_batch_end(batch, logs)
+        callbacks.on_epoch_end(epoch, logs)
+    callbacks.on_train_end()
+    (fit,) = told(autolog_run.read()).children
+    assert fit.status == "completed"
+    assert [step for step, _ in fit.series("loss")] == [3, 6]
+    assert len(fit.series("batch_loss")) == 6
+
+
+def test_long_model_has_no_summary(autolog_run, monkeypatch):
+    monkeypatch.setattr(keras_facts, "_SUMMARY_LAYERS", 2)
+    network().fit(*data(), verbose=0)
+    (fit,) = told(autolog_run.read()).children
+    assert "summary" not in fit.facts["model"]
+    assert fit.facts["model"]["parameters"] == 49
+
+
+def test_error_of_ours_leaves_the_fit_alone(autolog_run, monkeypatch):
+    autolog.configure(strict=False)
+    monkeypatch.setattr(keras_facts.Steps, "epoch_end", lambda self: 1 / 0)
+    history = network().fit(*data(), epochs=2, batch_size=32, verbose=0).history
+    assert len(history["loss"]) == 2
+    recording = autolog_run.read()
+    assert recording.children[0].status == "completed"
+    assert any("keras.on_epoch_end" in problem for problem in recording.problems)
+
+
+def test_version_is_within_what_is_tested():
+    oldest, newest = integration.tested
+    assert oldest <= ".".join(keras.__version__.split(".")[:2]) <= newest
+
+
+IMPORTS = """
+import copy, inspect, pickle, random
+import numpy as np
+import keras
+"""
+
+TRAIN = """
+keras.utils.set_random_seed(5)
+x = np.random.rand(64, 4).astype("float32")
+y = (x.sum(axis=1) > 2).astype("float32")
+model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(6), keras.layers.Dropout(0.5),
+                          keras.layers.Dense(1, activation="sigmoid")])
+model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+stopping = keras.callbacks.EarlyStopping(patience=1)
+given = [stopping]
+history = model.fit(x, y, epochs=4, batch_size=16, validation_split=0.25, callbacks=given, verbose=0)
+print(history.history, given == [stopping], sorted(vars(model)))
+print(model.evaluate(x, y, verbose=0), model.optimizer.iterations, random.random(), np.random.rand())
+weights = [*model.get_weights(), model.predict(x, verbose=0)]
+twin = keras.models.clone_model(model)
+twin.set_weights(model.get_weights())
+weights += [copy.deepcopy(model).get_weights(), pickle.loads(pickle.dumps(model)).get_weights()]
+print(model.to_json(), model.get_compile_config())
+for function in (keras.Model.fit, keras.Model.evaluate, model.fit, keras.callbacks.CallbackList.__init__):
+    print(inspect.signature(function), inspect.getfullargspec(function), function.__name__, function.__qualname__,
+          function.__module__, function.__doc__ and len(function.__doc__))
+print(type(history).__name__, [type(one).__name__ for one in (history, stopping)], stopping.model is model)
+"""
+
+
+def test_transparent(transparent):
+    compared = transparent(IMPORTS, TRAIN, AUTOLOG_SIDECAR="1")
+    assert compared.off.code == 0, compared.off.stderr
+    for outcome in (compared.first, compared.late):
+        fit, evaluation = told(outcome.recording).children
+        assert (fit.kind, fit.status, evaluation.kind) == ("fit", "completed", "evaluate")
+        assert len(fit.series("val_loss")) == len(fit.series("learning_rate")) >= 2
+
+
+FAILING = """
+keras.utils.set_random_seed(5)
+model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1)])
+model.compile("sgd", "mse")
+class Stop(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 2:
+            raise {error}
+model.fit(np.ones((64, 4)), np.ones(64), batch_size=8, verbose=0, callbacks=[Stop()])
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [("LookupError('in a callback')", "failed"), ("KeyboardInterrupt", "interrupted")]
+)
+def test_transparent_errors(transparent, error, status):
+    compared = transparent(IMPORTS, FAILING.format(error=error))
+    assert compared.off.code != 0
+    for outcome in (compared.first, compared.late):
+        (fit,) = told(outcome.recording).children
+        assert fit.status == status
+        assert [step for step, _ in fit.series("batch_loss")] == [1, 2]
+
+
+def test_originals_come_back(restores):
+    restores(
+        "keras",
+        packages=["keras"],
+        imports="import numpy as np, keras",
+        use="model = keras.Sequential([keras.layers.Dense(1)])\nmodel.compile('sgd', 'mse')\n"
+        "model.fit(np.ones((8, 2)), np.ones(8), verbose=0)",
+        expect=["TorchTrainer.fit", "TorchTrainer.evaluate", "CallbackList.__init__"],
+    )
