@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from autolog import config, guard, plugins
+from autolog import config, events, guard, plugins
 from autolog.capture import arguments, command, console, environment, exit, failures, seeds  # noqa: A004  the fact's name
 from autolog.sidecar import launch
 
@@ -154,7 +155,9 @@ def _source(run: Run) -> None:
     going_on = _open.get(run.id)
     fact = going_on.source.take() if going_on and going_on.source else None
     if fact is not None:
-        run.log_fact("source", fact)
+        # Masked already; `log_fact` would take a file called `secrets.py` for the name of a secret.
+        run.append(events.Fact(time=time.time(), name="source", value=fact))
+        run.note_redactions()
 
 
 def _attach_console(run: Run) -> None:
