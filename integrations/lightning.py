@@ -95,7 +95,11 @@ class LightningIntegration:
 
     def install(self, module: ModuleType) -> Iterable[Undo]:
         """See :class:`autolog.plugins.Integration`."""
-        return [patch(module.Trainer, "_run", self._run), *self.taps(module)]
+        return [
+            patch(module.Trainer, "_run", self._run),
+            patch(module.call._SubprocessScriptLauncher, "launch", _launch),  # noqa: SLF001  it has no public place
+            *self.taps(module),
+        ]
 
     def taps(self, module: ModuleType) -> list[Undo]:
         """Patch what tells about a fit in progress; an explicit callback needs these where the rest is disabled."""
@@ -132,6 +136,12 @@ class LightningIntegration:
             return
         with self.fit(trainer, call.argument("model")):
             yield
+
+
+def _launch(call: Call) -> Hook:  # noqa: ARG001  hooks get their call
+    """Lightning is about to start the other ranks of a job: the run begins before, so that they find it."""
+    current.ensure_run()
+    yield
 
 
 def _watched(run: Run, trainer: Any, model: Any) -> Iterator[None]:

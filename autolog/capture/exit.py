@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import FrameType
 
+    from autolog import events
     from autolog.patching import Call, Hook, Undo
     from autolog.run import Run
 
@@ -30,6 +31,8 @@ class _State:
     outermost: FrameType | None = None
     """The frame below everything at the last ``sys.exit``: the program's module, whose globals live on anyway."""
     code: int | None = None
+    interrupted = False
+    """It was called while a Ctrl-C was being handled, as Lightning does."""
     dumps: Any = None
     """The file faulthandler writes into, while the run is open."""
     enabled = False
@@ -139,7 +142,8 @@ def _at_exit() -> None:
         error = uncaught()
         code = None if error is not None else exit_code()
         try:
-            current.finish("failed" if code else "completed", error, exit_code=code, at_exit=True)
+            status: events.Status = "interrupted" if _state.interrupted else "failed"
+            current.finish(status if code else "completed", error, exit_code=code, at_exit=True)
         finally:
             if type(error) is KeyboardInterrupt:
                 _stay_interrupted()
@@ -208,6 +212,7 @@ def _exit_hook(call: Call) -> Hook:
 
     if threading.current_thread() is threading.main_thread():
         _state.outermost, _state.code = frame, _code(status)
+        _state.interrupted = sys.exc_info()[0] is KeyboardInterrupt
     yield
 
 

@@ -4,8 +4,11 @@ import copy
 import csv
 import importlib
 import inspect
+import os
 import pickle
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import autolog
 from autolog import plugins
+from autolog.testing import recording
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning and torch warn about each other
 
@@ -120,9 +124,9 @@ def test_whole_record_of_a_fit(package, autolog_run, tmp_path):
     model = line(lr=0.05)
     fitting.fit(model, datamodule=rows())
 
-    recording = autolog_run.read()
-    (fit,) = recording.children
-    assert (recording.problems, recording.run.metrics) == ([], [])
+    whole = autolog_run.read()
+    (fit,) = whole.children
+    assert (whole.problems, whole.run.metrics) == ([], [])
     assert (fit.name, fit.kind, fit.parent, fit.status) == ("Line", "fit", None, "completed")
     assert fit.integration == ("lightning" if package == "lightning.pytorch" else "pytorch_lightning")
 
@@ -298,9 +302,9 @@ def test_an_error_marks_the_fit_failed_and_passes_unchanged(light, autolog_run, 
     with pytest.raises(ValueError, match="no such luck") as caught:
         trainer(pl, tmp_path).fit(type("Bad", (line,), {place: fail})(), data(), data())
     assert caught.value is error
-    recording = autolog_run.read()
-    (fit,) = recording.children
-    assert (fit.name, fit.status, recording.problems) == ("Bad", "failed", [])
+    whole = autolog_run.read()
+    (fit,) = whole.children
+    assert (fit.name, fit.status, whole.problems) == ("Bad", "failed", [])
     assert fit.end.exception["type"] == "ValueError"
     assert fit.params["hidden"] == 8
 
@@ -390,10 +394,10 @@ def test_explicit_logger_records_nothing_twice(light, autolog_run, tmp_path, aut
     fitting.fit(model, data(), data())
     assert (logger.name, logger.version) == (autolog.current_run().project, autolog.current_run().id)
     assert fitting.checkpoint_callback.dirpath.startswith(str(tmp_path / logger.name / logger.version))
-    recording = autolog_run.read()
-    assert recording.problems == []
-    told = recording.children[0] if automatic == "on" else recording.run
-    assert len(recording.children) == (1 if automatic == "on" else 0)
+    whole = autolog_run.read()
+    assert whole.problems == []
+    told = whole.children[0] if automatic == "on" else whole.run
+    assert len(whole.children) == (1 if automatic == "on" else 0)
     logged = rows_of(beside)
     assert told.metric_names == {"train_loss_step", "train_loss_epoch", "val_loss", "direct", "lr-SGD"}
     for name in ("train_loss_step", "train_loss_epoch", "val_loss"):
@@ -415,10 +419,10 @@ def test_explicit_callback_records_what_the_automatic_one_would(light, autolog_r
     fitting = trainer(pl, tmp_path, callbacks=[callback])
     fitting.fit(model, datamodule=rows())
     trainer(pl, tmp_path, max_epochs=1).fit(line(), data())  # not asked for, automatic only
-    recording = autolog_run.read()
-    fit, *others = recording.children
+    whole = autolog_run.read()
+    fit, *others = whole.children
     assert len(others) == (1 if automatic == "on" else 0)
-    assert (recording.problems, fit.status, fit.kind, fit.integration) == ([], "completed", "fit", "lightning")
+    assert (whole.problems, fit.status, fit.kind, fit.integration) == ([], "completed", "fit", "lightning")
     assert fit.points("train_loss_step") == model.told
     assert [step for step, _ in fit.series("val_loss")] == [4, 8]
     assert fit.metric_names == {"train_loss_step", "train_loss_epoch", "val_loss", "lr-SGD"}
@@ -480,7 +484,7 @@ def test_trainers_copies_and_signatures_are_untouched(light, tmp_path, autolog_r
 
 IMPORTS = """
 import warnings; warnings.simplefilter("ignore")
-import logging, torch, {package} as pl
+import signal, torch, {package} as pl
 from torch.utils.data import DataLoader, TensorDataset
 """
 BODY = """
@@ -491,8 +495,10 @@ class Line(pl.LightningModule):
     def training_step(self, batch, index):
         loss = torch.nn.functional.mse_loss(self.net(batch[0]), batch[1])
         self.log("loss", loss)
-        if index == 5 and FAIL:
+        if index == 5 and failing == "error":
             raise ValueError("the weather")
+        if index == 5 and failing == "Ctrl-C":
+            signal.raise_signal(signal.SIGINT)
         return loss
     def validation_step(self, batch, index):
         self.log("val_loss", torch.nn.functional.mse_loss(self.net(batch[0]), batch[1]))
@@ -504,28 +510,72 @@ x = torch.randn(48, 4)
 loader = DataLoader(TensorDataset(x, x.sum(1, keepdim=True)), batch_size=8, shuffle=True)
 model = Line()
 weights = [parameter.data for parameter in model.parameters()]
-trainer = pl.Trainer(
-    max_epochs=2, logger=False, enable_checkpointing=False, enable_progress_bar=False, accelerator="cpu"
-)
+options = dict(logger=False, enable_checkpointing=False, enable_progress_bar=False, accelerator="cpu")
+trainer = pl.Trainer(max_epochs=2, **options)
 print([type(callback).__name__ for callback in trainer.callbacks], trainer.loggers)
+failing = None
 trainer.fit(model, loader, loader)
 print({name: float(value) for name, value in trainer.callback_metrics.items()}, trainer.global_step)
 """
 
 
-@pytest.mark.parametrize(("package", "fail"), [("lightning.pytorch", False), ("pytorch_lightning", True)])
-def test_training_is_the_same_with_and_without(transparent, package, fail):
-    compared = transparent(IMPORTS.format(package=package), f"FAIL = {fail}\n{BODY}")
-    assert compared.off.code == (1 if fail else 0)
+@pytest.mark.parametrize(
+    ("package", "failing", "status"),
+    [("lightning.pytorch", "error", "failed"), ("pytorch_lightning", "Ctrl-C", "interrupted")],
+)
+def test_training_is_the_same_with_and_without(transparent, package, failing, status):
+    again = f"failing = {failing!r}\npl.Trainer(max_epochs=1, **options).fit(model, loader)"
+    compared = transparent(IMPORTS.format(package=package), f"{BODY}\n{again}")
+    assert compared.off.code == 1
     for outcome in (compared.first, compared.late):
-        (fit,) = outcome.recording.children
-        assert (fit.status, outcome.recording.problems) == ("failed" if fail else "completed", [])
-        assert [step for step, _ in fit.series("val_loss")] == ([] if fail else [6, 12])
+        done, failed = outcome.recording.children
+        assert (done.status, failed.status, outcome.recording.problems) == ("completed", status, [])
+        assert outcome.recording.run.status == status
+        assert [step for step, _ in done.series("val_loss")] == [6, 12]
+
+
+RANKS = """
+import autolog
+import os, torch, lightning.pytorch as pl
+from torch.utils.data import DataLoader
+
+class Line(pl.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.net = torch.nn.Linear(4, 1)
+    def training_step(self, batch, index):
+        autolog.log_metric(f"mine/{self.global_rank}", index)
+        loss = self.net(batch).square().mean()
+        self.log("loss", loss)
+        return loss
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), 0.1)
+
+pl.Trainer(
+    max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False, accelerator="cpu", devices=2,
+    strategy="ddp", log_every_n_steps=1,
+).fit(Line(), DataLoader(torch.ones(16, 4), batch_size=4))
+"""
+
+
+def test_ranks_that_lightning_starts_are_one_run_and_rank_0_reports(tmp_path):
+    (tmp_path / "train.py").write_text(RANKS)
+    environment = os.environ | {"AUTOLOG_DIR": str(tmp_path / "runs"), "OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, "train.py"], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    (directory,) = (tmp_path / "runs").glob("*/*/")
+    told = recording(tmp_path / "runs")
+    (fit,) = told.children
+    assert (told.problems, told.run.status, fit.status) == ([], "completed", "completed")
+    assert [step for step, _ in fit.series("loss")] == [1, 2]
+    assert fit.params["trainer.world_size"] == 2
+    assert fit.series("mine/0") == [(0, 0), (1, 1)]
+    assert [value for _, value in told.run.series("mine/1")] == [0, 1]
+    assert len(list(directory.glob("journal*.jsonl"))) == 2
 
 
 def test_disable_restores_the_originals(restores):
     restores(
         "lightning", ["lightning"], IMPORTS.format(package="lightning.pytorch"),
-        BODY.replace("and FAIL", "and False").replace("max_epochs=2", "max_epochs=1"),
+        BODY,
         ["_LoggerConnector.log_metrics", "Trainer._run", "Trainer._run_stage", "_LoggerConnector.on_batch_start"],
     )  # fmt: skip
