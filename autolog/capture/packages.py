@@ -33,8 +33,8 @@ def package_facts(path: Iterable[str], redactor: Redactor) -> dict[str, str]:
     found: dict[str, str] = {}
     for distribution in distributions(path=[entry or "." for entry in path]):
         metadata: Any = distribution.metadata  # None for a broken one, whatever its type says
-        name = metadata["Name"] if metadata is not None else None
-        version = metadata["Version"] if metadata is not None else None
+        name = metadata.get("Name") if metadata is not None else None
+        version = metadata.get("Version") if metadata is not None else None
         if name and version:
             key = re.sub(r"[-_.]+", "-", name).lower()
             if key not in found:

@@ -55,11 +55,16 @@ def _take(
     paths = [project.parent / "other", project / ".venv" / "lib" / "site-packages"]
     done = subprocess.run(
         [sys.executable, str(project / script), str(run), str(limit)],
-        env={**os.environ, "AUTOLOG": "off", "PYTHONPATH": os.pathsep.join(map(str, paths))},
+        env={**os.environ, "AUTOLOG": "off", "PYTHONPATH": os.pathsep.join([*map(str, paths), *_checkout()])},
         cwd=cwd or project, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def _checkout() -> list[str]:
+    """Where autolog itself is found, if it is not installed."""
+    return [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
 
 
 def _check(project: Path, run: Path, fact: dict[str, Any]) -> None:
