@@ -5,10 +5,14 @@ from __future__ import annotations
 import threading
 import time
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from autolog import events
 from autolog.capture.redact import Redactor
+from autolog.journal import MAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,6 +47,7 @@ class Gatherer:
         self._say = say
         self._redactor = Redactor(settings.redact, settings.redact_names)
         self._redactor.learn(settings.token)
+        self._in_git = False
         self._thread = threading.Thread(target=self._gather, name="facts", daemon=True)
 
     def start(self) -> None:
@@ -54,18 +59,23 @@ class Gatherer:
         self._thread.join(_PATIENCE)
         if self._thread.is_alive():
             self._say("notice", "facts", "facts were still being gathered when the run was over")
+        elif self._in_git:
+            self._add("git", "untracked", self._untracked)
 
     def _gather(self) -> None:
         for name, gather in self._sources().items():
             if name in self._job["disabled"]:
                 continue
-            try:
-                value = gather()
-                if value is not None:
-                    self._append(events.Fact(time=time.time(), name=name, value=value))
-                self._note_redactions()
-            except Exception:
-                self._say("error", f"capture.{name}", traceback.format_exc())
+            self._add(name, name, gather)
+
+    def _add(self, name: str, fact: str, gather: Callable[[], Any]) -> None:
+        try:
+            value = gather()
+            if value is not None:
+                self._append(events.Fact(time=time.time(), name=fact, value=value))
+            self._note_redactions()
+        except Exception:
+            self._say("error", f"capture.{name}", traceback.format_exc())
 
     def _sources(self) -> dict[str, Callable[[], Any]]:
         """By name, as it is switched off: what finds the fact out; ``None`` where there is none."""
@@ -88,7 +98,19 @@ class Gatherer:
         found = None
         for directory in filter(None, [self._job["script"], self._job["cwd"]]):
             found = found or git_facts(directory, self._redactor)
+        self._in_git = found is not None
         return found
+
+    def _untracked(self) -> Any:
+        """Imported files that git does not keep. Asked when the run is over: until then more are imported."""
+        from autolog.capture.git import untracked_imports
+
+        source: dict[str, Any] = {}
+        with (Path(self._job["directory"]) / MAIN).open("rb") as journal:
+            for line in journal:
+                if b'"type":"fact"' in line and b'"name":"source"' in line:
+                    source = msgspec.json.decode(line)["value"]
+        return untracked_imports(source) or None
 
     def _packages(self) -> Any:
         from autolog.capture.packages import package_facts

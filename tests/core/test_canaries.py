@@ -109,7 +109,7 @@ def recorded(tmp_path: Path) -> Path:
 @pytest.mark.skipif(sys.platform != "linux", reason="waits for the sidecar by its lock")
 def test_no_secret_in_any_stored_byte(recorded: Path) -> None:
     (run,) = [path.parent for path in recorded.rglob("journal.jsonl")]
-    _wait_for(run, b'"git"')
+    _wait_for(run, b'"untracked"')
     everything = {path: path.read_bytes() for path in recorded.rglob("*") if path.is_file()}
     for path, content in everything.items():
         for name, canary in CANARIES.items():
@@ -118,6 +118,7 @@ def test_no_secret_in_any_stored_byte(recorded: Path) -> None:
     for visible in (b"visible-value", b"visible_setting", b"plain line", b"0.3", b"before the run", b"login failed"):
         assert visible in text
     assert (run / "source" / "secrets_module.py").exists()
+    assert b'"name":"untracked","value":["secrets_module.py","train.py"]' in everything[run / "system.jsonl"]
     records = [
         json.loads(line)
         for path in (run / "journal.jsonl", run / "system.jsonl")

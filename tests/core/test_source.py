@@ -17,7 +17,7 @@ SCRIPT = """\
 import json, os, sys, time
 import helper
 import pack.inner
-import json.decoder, hypothesis, msgspec
+import json.decoder, msgspec
 from autolog.capture.redact import Redactor
 from autolog.capture.source import SourceSnapshot
 snapshot = SourceSnapshot(sys.argv[1], Redactor(environment={}), int(sys.argv[2]))
