@@ -29,8 +29,12 @@ class Gpus:
         except Exception:  # no package, no driver, no library: this machine has no NVIDIA GPU to sample
             return
         self._nvml = pynvml
-        found = {index: pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())}
-        uuids = {index: str(pynvml.nvmlDeviceGetUUID(handle)) for index, handle in found.items()}
+        found = {}
+        for index in range(self._ask(pynvml.nvmlDeviceGetCount) or 0):
+            handle = self._ask(pynvml.nvmlDeviceGetHandleByIndex, index)
+            if handle is not None:  # else it has fallen off the bus, or is another container's
+                found[index] = handle
+        uuids = {index: str(self._ask(pynvml.nvmlDeviceGetUUID, handle)) for index, handle in found.items()}
         self._handles = {index: found[index] for index in chosen(visible, uuids)}
 
     def sample(self, values: dict[str, Number], pids: set[int]) -> None:
@@ -59,7 +63,7 @@ class Gpus:
             values[f"{prefix}process_memory_bytes"] = sum(ours)
 
     def _ask(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """One question to NVML; ``None`` where this GPU does not support it (MIG, consumer cards)."""
+        """One question to NVML; ``None`` where this GPU has no answer (MIG, consumer cards, a failed one)."""
         try:
             return function(*arguments)
         except self._nvml.NVMLError:

@@ -66,6 +66,7 @@ class _Sidecar:
         self.started = time.monotonic()
         self.terminated = 0.0
         self.dead = False
+        self.sampling_failed = False
         self.header = self._header(job)
         identity = process.identity()
         own = msgspec.structs.replace(
@@ -185,7 +186,14 @@ class _Sidecar:
     def _sample(self) -> None:
         if self.oom.rise():
             self.say("notice", "oom", "the kernel killed a process of this run's memory cgroup: out of memory")
-        self.append(events.System(time=time.time(), values=self.sampler.sample()))
+        try:
+            values = self.sampler.sample()
+        except Exception:  # a sample less must not end the watch; said once
+            values = {}
+            if not self.sampling_failed:
+                self.sampling_failed = True
+                self.say("error", "sample", traceback.format_exc())
+        self.append(events.System(time=time.time(), values=values))
 
     # -- the end ---------------------------------------------------------------------------------------------------
 

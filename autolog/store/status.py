@@ -13,9 +13,10 @@ The rule, in order:
 from __future__ import annotations
 
 import signal
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from autolog import process
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -141,11 +142,12 @@ def liveness(start: events.RunStart) -> Liveness:
 
     Process ids are used again, so host, boot id, pid namespace and the process's start time must all agree.
     """
-    if not start.host or start.host != socket.gethostname() or not start.boot:
+    here = process.identity()
+    if not start.host or start.host != here.host or not start.boot or not here.boot:
         return "unseen"
-    if start.boot != _boot_id():
-        return "rebooted" if _boot_id() else "unseen"
-    if start.pid_namespace and start.pid_namespace != _pid_namespace():
+    if start.boot != here.boot:
+        return "rebooted"
+    if start.pid_namespace and start.pid_namespace != here.pid_namespace:
         return "unseen"
     try:
         stat = Path(f"/proc/{start.pid}/stat").read_text(encoding="utf-8", errors="replace")
@@ -155,17 +157,3 @@ def liveness(start: events.RunStart) -> Liveness:
     if fields[0] in ("Z", "X") or float(fields[19]) != start.pid_started:
         return "gone"
     return "alive"
-
-
-def _boot_id() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return ""
-
-
-def _pid_namespace() -> str:
-    try:
-        return str(Path("/proc/self/ns/pid").readlink())
-    except OSError:
-        return ""
