@@ -38,6 +38,7 @@ _ALLOWED = _Names(
     LANG LC_ALL CONDA_DEFAULT_ENV VIRTUAL_ENV
     """
 )
+_OWN = ("AUTOLOG_PARENT", "AUTOLOG_RENDEZVOUS")  # how autolog's processes find each other: another in each run
 _LAUNCHER = _Names(
     """
     SLURM_JOB_* SLURM_JOBID SLURM_ARRAY_* SLURM_PROCID SLURM_LOCALID SLURM_NODEID SLURM_NODELIST SLURM_NNODES
@@ -111,7 +112,7 @@ _NUMBERS = {
 def _chosen(allowed: _Names, redactor: Redactor, where: str, variables: Mapping[str, str]) -> dict[str, str]:
     found = {}
     for name in sorted(variables):
-        if name in allowed and not secret_name(name):
+        if name in allowed and name not in _OWN and not secret_name(name):
             value = redactor.value(name, variables[name], where)
             # Undecodable bytes are no UTF-8: written as escapes.
             found[name] = value.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -95,6 +95,7 @@ def test_environment_is_an_allow_list() -> None:
         "MY_SETTING": "hunter2",
         "AUTOLOG_TOKEN": "hunter2",
         "AUTOLOG_PROJECT": "p",
+        "AUTOLOG_PARENT": "/run|1",
         "TF_ODD": os.fsdecode(b"\xff"),
     }
     redactor = Redactor(environment={})
