@@ -39,10 +39,10 @@ def begin(run: Run) -> None:
     _open[run.id] = _Open()
     actions = {
         "failures": failures.begin,
+        "command": _command,  # before the others: it learns which secrets were given
         "sidecar": launch.start,
         "exit": exit.begin,
         "console": _attach_console,
-        "command": _command,
         "environment": _environment,
         "seeds": _seeds,
         "source": _begin_source,

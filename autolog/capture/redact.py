@@ -159,7 +159,12 @@ class Redactor:
         self._count(where)
         return MASK
 
+    def known(self) -> list[str]:
+        """The secrets themselves, for the sidecar alone: what was given in argv must not stand in a patch either."""
+        return sorted(self._known)
+
     def learn(self, value: str) -> None:
+        """Mask ``value`` wherever it turns up from now on, unless it is too plain a word for that."""
         # Short or plain words would be masked all over the console; paths point at a secret and are not one.
         plain = value.isdigit() or (len(value) < 12 and value.isalpha() and value.islower())
         if self.enabled and len(value) >= 8 and not plain and value[0] not in "/~." and value not in self._known:

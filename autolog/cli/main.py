@@ -40,6 +40,7 @@ COMMANDS = {
     "rename": Command("autolog.cli.edit:rename", "give a run another name"),
     "rm": Command("autolog.cli.edit:rm", "delete runs"),
     "checkout": Command("autolog.cli.checkout:checkout", "re-create the source tree of a run in a directory"),
+    "sync": Command("autolog.cli.sync:sync", "deliver what backends have not got yet"),
     "doctor": Command("autolog.cli.doctor:doctor", "what works here, what does not, and why", plain=True),
 }
 _EXAMPLES = """\
@@ -84,9 +85,9 @@ def _dispatch(words: list[str]) -> int:
         sys.stdout.write(_overview())
         return 0
     if name in ("--version", "-V"):
-        from importlib.metadata import version
+        from autolog.version import VERSION
 
-        sys.stdout.write(f"autolog {version('autolog')}\n")
+        sys.stdout.write(f"autolog {VERSION}\n")
         return 0
     if name not in COMMANDS:
         raise CommandError(_unknown(name), code=2)

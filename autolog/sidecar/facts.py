@@ -46,7 +46,8 @@ class Gatherer:
         self._append = append
         self._say = say
         self._redactor = Redactor(settings.redact, settings.redact_names)
-        self._redactor.learn(settings.token)
+        for secret in (settings.token, *job["secrets"]):
+            self._redactor.learn(secret)
         self._in_git = False
         self._thread = threading.Thread(target=self._gather, name="facts", daemon=True)
 

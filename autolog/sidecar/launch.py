@@ -109,7 +109,7 @@ def _spawn(run: Run, settings: config.Settings) -> None:
     reader, writer = os.pipe()
     try:
         _run_in_background([str(run.directory), str(reader)], [fd for fd in (pidfd, wake, reader) if fd >= 0])
-        os.write(writer, _job(run, settings, pidfd, wake))
+        _send(writer, _job(run, settings, pidfd, wake))
     except BaseException:
         if wake >= 0:
             os.close(wake)
@@ -120,6 +120,20 @@ def _spawn(run: Run, settings: config.Settings) -> None:
                 os.close(fd)
     if wake >= 0:
         _wakes[run.directory] = wake
+
+
+def _send(pipe: int, job: bytes) -> None:
+    """Put the whole job into the pipe at once: waiting for its reader would be waiting for the sidecar."""
+    import fcntl
+
+    if sys.platform == "linux":
+        fcntl.fcntl(pipe, _F_SETPIPE_SZ, 1 << 20)
+    os.set_blocking(pipe, False)
+    if os.write(pipe, job) < len(job):
+        raise OSError(f"its instructions ({len(job)} bytes) are too long")
+
+
+_F_SETPIPE_SZ = 1031  # fcntl.F_SETPIPE_SZ, which Python 3.10 does not name everywhere
 
 
 def _run_in_background(arguments: list[str], fds: list[int]) -> None:
@@ -165,6 +179,7 @@ def _job(run: Run, settings: config.Settings, pidfd: int, wake: int) -> bytes:
         "script": _script(),
         "disabled": [name for name, switch in _FACTS.items() if plugins.is_disabled(switch)],
         "settings": msgspec.structs.asdict(settings),
+        "secrets": run.redactor.known(),
     }
     return msgspec.json.encode(job)
 
