@@ -47,7 +47,7 @@ class SourceSnapshot:
         self._budget = max_bytes
         self._seen: set[str] = set()
         self._modules = 0
-        self._started = process_start()
+        self._started = _process_start()
         self._main = entry()["path"] if entry()["kind"] != "notebook" else None
         start = os.path.dirname(self._main) if self._main else _directory()
         self._root = str(config.project_root(Path(start or "/")))
@@ -152,7 +152,7 @@ class SourceSnapshot:
         return facts
 
 
-def process_start() -> float:
+def _process_start() -> float:
     """When this process began, in seconds since the epoch; 0 where the system does not tell."""
     ticks = process.identity().pid_started
     if not ticks:

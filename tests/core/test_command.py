@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from autolog.capture import arguments
-from autolog.capture.command import command_facts, entry, python_facts
+from autolog.capture.command import command_facts, python_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -302,5 +302,4 @@ def test_python() -> None:
     assert facts["version"] == ".".join(map(str, sys.version_info[:3]))
     assert facts["executable"] == sys.executable
     assert json.loads(json.dumps(facts)) == facts
-    assert entry()["kind"] in ("script", "module")
     assert command_facts()["pid"] == os.getpid()
