@@ -66,7 +66,9 @@ class WordLog(Recorder):
 
     def add_tags(self, *tags: str) -> None:
         """Add tags."""
-        self._append(events.Tags(time=_now(), child=self.child_id, add=texts(tags, "tag")))
+        masked = [self._redactor.text(tag, "tags") for tag in texts(tags, "tag")]
+        self.note_redactions()
+        self._append(events.Tags(time=_now(), child=self.child_id, add=masked))
 
     def remove_tags(self, *tags: str) -> None:
         """Take tags away."""
@@ -81,8 +83,10 @@ class WordLog(Recorder):
 
     def set_name(self, name: str) -> None:
         """Rename the run or child run."""
-        (self.name,) = texts([name], "name")
-        self._append(events.Name(time=_now(), child=self.child_id, name=name))
+        (name,) = texts([name], "name")
+        self.name = self._redactor.text(name, "name")
+        self.note_redactions()
+        self._append(events.Name(time=_now(), child=self.child_id, name=self.name))
 
     def _masked(self, where: str, values: dict[str, Any]) -> dict[str, Any]:
         masked = {name: self._redactor.value(name, value, where) for name, value in values.items()}

@@ -142,3 +142,11 @@ def _wait_for(run: Path, text: bytes) -> None:
             return
         time.sleep(0.1)
     raise AssertionError("the sidecar has not written the fact")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="waits for the sidecar by its lock")
+def test_everything_stored_is_private_to_the_user(recorded: Path) -> None:
+    (run,) = [path.parent for path in recorded.rglob("journal.jsonl")]
+    _wait_for(run, b'"untracked"')
+    for path in [recorded, *run.rglob("*")]:
+        assert path.stat().st_mode & 0o077 == 0, path
