@@ -32,7 +32,7 @@ class SklearnIntegration:
     name: ClassVar[str] = "sklearn"
     module: ClassVar[str] = "sklearn.base"
     distribution: ClassVar[str] = "scikit-learn"
-    tested: ClassVar[tuple[str, str]] = ("1.9", "1.9")
+    tested: ClassVar[tuple[str, str]] = ("1.3", "1.9")
 
     def install(self, module: ModuleType) -> Iterable[Undo]:
         """Patch ``sklearn.base``.
@@ -142,8 +142,9 @@ def _called(frame: FrameType, estimator: Any, method: str) -> str:
     while outer is not None and outer.f_code.co_argcount:
         if outer.f_locals.get(outer.f_code.co_varnames[0]) is not estimator:
             break
-        if "fit" in outer.f_code.co_name:
-            method = outer.f_code.co_name
+        name = outer.f_code.co_name
+        if "fit" in name and hasattr(type(estimator), name):  # and no function of the user's that takes the estimator
+            method = name
         outer = outer.f_back
     return method
 
