@@ -17,7 +17,7 @@ from autolog.imports import when_imported
 from autolog.patching import Call, Hook, HookFunction, Undo, patch
 
 if TYPE_CHECKING:
-    from types import ModuleType
+    from types import FrameType, ModuleType
 
 __all__ = ["Seeds", "install", "listen", "seeds"]
 
@@ -148,7 +148,7 @@ def _hook(source: _Source) -> HookFunction:
         seed = call.args[0] if call.args else next(iter(call.kwargs.values()), None)
         if source.attribute == "seed_everything":
             seed = result  # it finds a seed in the environment where none is given
-        if source.optional and not isinstance(seed, (int, list, tuple)):
+        if source.optional and (not isinstance(seed, (int, list, tuple)) or _called_by_a_package()):
             return
         if stack:
             stack[-1] += [source.name, *covers]
@@ -156,6 +156,14 @@ def _hook(source: _Source) -> HookFunction:
             _record(source.name, seed, covers)
 
     return hook
+
+
+def _called_by_a_package() -> bool:
+    """Whether installed code made the generator (scipy makes some on import): then it is no seed of the program's."""
+    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001  the only way to the caller
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("autolog."):
+        frame = frame.f_back
+    return frame is not None and "-packages" in frame.f_code.co_filename
 
 
 def _record(name: str, seed: Any, covers: list[str]) -> None:

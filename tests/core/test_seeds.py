@@ -193,3 +193,21 @@ def test_workers_and_many_calls() -> None:
     assert found["earlier"] == list(range(899, 999))
     assert len(told) == 20
     """)
+
+
+def test_generators_that_installed_packages_make_for_themselves_are_no_seeds(tmp_path):
+    pytest.importorskip("numpy")
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    (folder / "some_library.py").write_text("import numpy as np\nRNG = np.random.default_rng(12345)\n")
+    code = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import autolog, some_library
+import numpy as np
+np.random.default_rng(3)
+from autolog.capture.seeds import seeds
+found = seeds()["numpy.random.default_rng"]
+assert (found["seed"], found["calls"]) == (3, 1), found
+"""
+    subprocess.run([sys.executable, "-c", code, str(folder)], check=True)
