@@ -272,11 +272,13 @@ def _header(directory: Path) -> events.RunStart | None:
 
 def _continue(run: Run) -> None:
     """Let counts and child ids go on where the earlier process stopped."""
+    children = 0
     for record, _ in read(run.directory / MAIN):
         if isinstance(record, events.Metrics) and record.child is None:
             run.recount(record.values)
         elif isinstance(record, events.Child) and record.child is not None and record.child.isdigit():
-            run.skip_child(int(record.child))
+            children = max(children, int(record.child))
+    run.continue_children(children + 1)
 
 
 _ID = re.compile(r"[\w\-]+")

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -36,15 +37,19 @@ _now = time.time
 class _Identifiers:
     """Ids of child runs, unique within the run: ``1``, ``2`` …; in other processes' journals ``w123.1``."""
 
-    __slots__ = ("last", "prefix")
+    __slots__ = ("_numbers", "_prefix")
 
-    def __init__(self, prefix: str) -> None:
-        self.prefix = prefix
-        self.last = 0
+    def __init__(self, prefix: str = "") -> None:
+        self.begin(prefix)
+
+    def begin(self, prefix: str, number: int = 1) -> None:
+        """The next id is ``prefix`` and ``number``."""
+        self._prefix = prefix
+        self._numbers = count(number)  # one step of it is atomic: two threads never get the same
 
     def next(self) -> str:
-        self.last += 1
-        return f"{self.prefix}{self.last}"
+        """An id that nobody has had."""
+        return f"{self._prefix}{next(self._numbers)}"
 
 
 class Run(MetricLog, WordLog, MediaLog):
@@ -88,7 +93,7 @@ class Run(MetricLog, WordLog, MediaLog):
         self._redactor = redactor
         self._append = journal.append
         self._clock = Clock()
-        self._ids = _Identifiers("")
+        self._ids = _Identifiers()
         self._prefix = ""
         self._ended = False
 
@@ -200,7 +205,7 @@ class Run(MetricLog, WordLog, MediaLog):
 
     def separate(self, prefix: str) -> None:
         """This process has a journal of its own in the run: its child runs get ids that begin with ``prefix``."""
-        self._ids.prefix, self._ids.last = prefix, 0
+        self._ids.begin(prefix)
 
     def recount(self, names: Iterable[str]) -> None:
         """Count one more value for each of these metrics, from an earlier process of a resumed run."""
@@ -208,9 +213,9 @@ class Run(MetricLog, WordLog, MediaLog):
         for name in names:
             counts[name] = counts.get(name, 0) + 1
 
-    def skip_child(self, number: int) -> None:
-        """Child id ``number`` is taken by an earlier process of a resumed run."""
-        self._ids.last = max(self._ids.last, number)
+    def continue_children(self, number: int) -> None:
+        """The next child id is ``number``: those before belong to earlier processes of a resumed run."""
+        self._ids.begin("", number)
 
     def close(self) -> None:
         """The run has ended: close the journal. What is logged to this object afterwards is left out."""
