@@ -148,7 +148,7 @@ def test_loading_the_built_ins_imports_no_framework():
         import importlib, sys
         for name in {targets!r}:
             importlib.import_module(name)
-        frameworks = {"sklearn", "keras", "torch", "lightning", "pytorch_lightning", "transformers", "numpy"}
+        frameworks = {{"sklearn", "keras", "torch", "lightning", "pytorch_lightning", "transformers", "numpy"}}
         print(sorted(frameworks & set(sys.modules)))
     """
     done = subprocess.run(
