@@ -8,15 +8,11 @@ import os
 import tempfile
 from pathlib import Path
 
-import datasets
 import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-import scipy.sparse
-import torch
-from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset, Subset, TensorDataset
 
 import autolog
 from autolog import events
@@ -24,6 +20,12 @@ from autolog.journal import read
 from autolog.media.datasets import fingerprint
 from autolog.media.digest import Digest
 from autolog.media.files import walk
+
+# The core is tested without the frameworks too; what is about their data needs them.
+torch = pytest.importorskip("torch")
+datasets = pytest.importorskip("datasets")
+sparse = pytest.importorskip("scipy.sparse")
+from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset, Subset, TensorDataset  # noqa: E402  (only where torch is)
 
 
 @pytest.fixture
@@ -279,7 +281,7 @@ CASES = {
     "pair": (lambda: (X, np.ones(50)), lambda: (X, np.zeros(50))),
     "rows": (lambda: [{"text": "a"}] * 100, lambda: [{"text": "b"}] * 100),
     "strings": (lambda: ["a", "b"], lambda: ["a", "c"]),
-    "sparse": (lambda: scipy.sparse.eye(4).tocsr(), lambda: scipy.sparse.eye(4).tocsr() * 2),
+    "sparse": (lambda: sparse.eye(4).tocsr(), lambda: sparse.eye(4).tocsr() * 2),
 }
 
 

@@ -15,17 +15,19 @@ import uuid
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
 
-import attrs
 import msgspec
 import numpy as np
 import pandas as pd
-import pydantic
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from autolog.media.jsonable import flatten, jsonable
+
+# The core is tested without the frameworks too; what is about their values needs them.
+torch = pytest.importorskip("torch")
+attrs = pytest.importorskip("attrs")
+pydantic = pytest.importorskip("pydantic")
 
 
 class Colour(enum.Enum):

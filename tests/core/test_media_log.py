@@ -17,13 +17,15 @@ import plotly.graph_objects as go
 import polars as pl
 import pyarrow as pa
 import pytest
-import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
 import autolog
 from autolog import events, media
 from autolog.journal import read
+
+# The core is tested without the frameworks too; what is about their values needs them.
+torch = pytest.importorskip("torch")
 
 
 @pytest.fixture

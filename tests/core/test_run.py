@@ -141,9 +141,14 @@ def test_phases_prefix_and_survive_exceptions(run):
         autolog.log_metric("loss", 1.0)
         with autolog.validate():
             autolog.log_metrics({"loss": 2.0})
-    with pytest.raises(TypeError, match="name"), autolog.test():
-        autolog.log_metrics({"loss": 3.0})
-        autolog.log_metric(None, 3.0)
+
+    def tests_and_fails():
+        with autolog.test():
+            autolog.log_metrics({"loss": 3.0})
+            autolog.log_metric(None, 3.0)
+
+    with pytest.raises(TypeError, match="name"):
+        tests_and_fails()
     run.step = None
     autolog.log_metric("loss", 4.0)
     assert [(values, step) for _, values, step, _ in points(run)] == [

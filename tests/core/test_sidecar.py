@@ -349,6 +349,8 @@ def test_metrics_are_compacted(lab):
 )
 def test_workers_disturb_nothing(lab, text):
     """One run, completed by its own process; workers write only into it; one sidecar, gone at the end."""
+    if "joblib" in text:
+        pytest.importorskip("joblib")
     done = lab.run(text)
     assert (done.returncode, done.stderr) == (0, "")
     assert len(lab.directories()) == 1
