@@ -1,6 +1,8 @@
 """Settings of every test: autolog's own errors are raised, and nothing is written outside the test's directory."""
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -12,6 +14,7 @@ os.environ["AUTOLOG_DISABLE"] = "console"
 os.environ["AUTOLOG_SIDECAR"] = "0"
 os.environ["AUTOLOG_DIR"] = tempfile.mkdtemp(prefix="autolog-tests-")
 os.environ.pop("AUTOLOG_PARENT", None)
+atexit.register(shutil.rmtree, os.environ["AUTOLOG_DIR"], ignore_errors=True)
 
 
 @pytest.fixture
