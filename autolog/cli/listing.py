@@ -126,7 +126,7 @@ def _fitting(runs: Sequence[RunSummary], width: int, now: float) -> list[str]:
     columns = list(table.BASE)
     if len({run.project for run in runs}) > 1:
         columns.insert(1, "project")
-    left = width - sum(_room(runs, column, now) for column in columns)
+    left = width + 2 - sum(_room(runs, column, now) for column in columns)  # no blanks after the last one
     if any(run.tags for run in runs):
         columns.append("tags")
         left -= _room(runs, "tags", now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -69,7 +70,7 @@ def diff(left: RunSummary, right: RunSummary) -> Difference:
         ("params", lambda run: dict(flatten(run.params, ""))),
         ("args", lambda run: {name: entry.get("value") for name, entry in run.args.items()}),
         ("metrics", lambda run: {name: metric.last for name, metric in run.metrics.items()}),
-        ("command", lambda run: _facts(run, "command")),
+        ("command", _command),
         ("git", lambda run: _facts(run, "git")),
         ("packages", lambda run: _facts(run, "packages")),
         ("source", lambda run: {name: file.get("sha256") for name, file in source_files(run).items()}),
@@ -116,6 +117,17 @@ def _facts(run: RunSummary, section: str) -> dict[str, Any]:
         if its_section == section and fact in run.facts:
             found |= flatten(_by_name(run.facts[fact]), "" if section == fact else fact)
     return {name or section: value for name, value in found.items()}
+
+
+def _command(run: RunSummary) -> dict[str, Any]:
+    """How the run was started: ``argv`` and, as ``started``, what of ``orig_argv`` stands before its arguments."""
+    facts = _facts(run, "command")
+    facts.pop("pid", None)  # another one in each run
+    argv, started = facts.get("argv"), facts.get("orig_argv")
+    if isinstance(argv, list) and isinstance(started, list) and started[-len(argv[1:]) or len(started) :] == argv[1:]:
+        del facts["orig_argv"]
+        facts["started"] = started[: len(started) - len(argv[1:])]
+    return {name: shlex.join(map(str, value)) if isinstance(value, list) else value for name, value in facts.items()}
 
 
 def _by_name(value: Any) -> Any:
