@@ -268,7 +268,8 @@ def _switch_on(state: State, module: ModuleType) -> None:
     integration = state.integration or _load(state.entry.target)
     state.integration = integration
     state.undos.extend(integration.install(module))
-    state.status, state.detail = "patched", f"{len(state.undos)} functions of {state.entry.module}"
+    count = len(state.undos)
+    state.status, state.detail = "patched", f"{count} function{'s' * (count != 1)} of {state.entry.module}"
 
 
 _NEEDED = "it must have name, module, distribution, tested and install()"

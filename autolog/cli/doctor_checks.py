@@ -115,7 +115,8 @@ def integration(name: str, entry: plugins.Entry, *, quick: bool) -> Finding:
     inside = _numbers(low) <= _numbers(version)[: len(_numbers(low))] and _numbers(version)[
         : len(_numbers(high))
     ] <= _numbers(high)
-    text = f"{version}, tested with {low} to {high}" + ("" if inside else " (outside of it)")
+    tested = low if low == high else f"{low} to {high}"
+    text = f"{version}, tested with {tested}" + ("" if inside else " (outside of it)")
     if quick:
         return Finding(name, True, f"{text}; patched when {entry.module} is imported")
     status, detail = _try_import(name, entry.module)

@@ -62,7 +62,7 @@ def checkout(run: RunSummary, directory: str | Path) -> CheckedOut:
         FileExistsError: the directory is not empty.
         OSError: it cannot be written.
     """
-    target = Path(directory).absolute()
+    target = Path(os.path.abspath(directory))  # noqa: PTH100  no link is resolved, `..` is
     files = source_files(run)
     if not files:
         raise SourceError(f"no source was recorded with {run.name} ({run.id})")

@@ -27,6 +27,7 @@ def recorded(tmp_path):
     project.mkdir()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AUTOLOG_")}
     environment = {**inherited, "AUTOLOG_DIR": str(tmp_path / "runs"), "AUTOLOG_SIDECAR": "0", "COLUMNS": "80"}
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"  # Python would take a helper changed within a second for the same
 
     def command(*words, code=0):
         result = subprocess.run(
