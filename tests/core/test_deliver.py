@@ -75,7 +75,7 @@ def test_every_byte_arrives_after_failures(lab, third_party):
 
 def test_hanging_backend_holds_up_nothing(lab, third_party):
     """The other backend gets everything, the process ends in its time and says what remains, the sidecar too."""
-    done = lab.run(LOGS, AUTOLOG_BACKEND="local,hanging,mirror", AUTOLOG_EXIT_WAIT="0.5")
+    done = lab.run(LOGS, AUTOLOG_BACKEND="local,hanging,mirror", AUTOLOG_EXIT_WAIT="0.2")
     assert done.returncode == 0
     assert "not everything has reached" in done.stderr
     assert "hanging" in done.stderr
