@@ -15,7 +15,19 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-__all__ = ["ConfigError", "Settings", "configure", "describe", "load", "project_root", "runs_root", "settings"]
+from autolog.saying import say
+
+__all__ = [
+    "ConfigError",
+    "Settings",
+    "configure",
+    "describe",
+    "load",
+    "project_root",
+    "runs_root",
+    "settings",
+    "spare_root",
+]
 
 
 class ConfigError(ValueError):
@@ -28,7 +40,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     project: str = ""
     """Project of new runs. Empty: the name of the git root, else of the working directory."""
     dir: str = ""
-    """Where runs are kept. Empty: ``.autolog`` in the git root, else in the working directory."""
+    """Where runs are kept; a relative one in a file is meant from that file's folder on. Empty: ``.autolog`` in the git
+    root, else in the working directory."""
     backend: list[str] = msgspec.field(default_factory=lambda: ["local"])
     """Where the record goes: ``local``, ``http``, ``mlflow``, or names of installed plugins."""
     url: str = ""
@@ -127,11 +140,26 @@ def describe() -> dict[str, tuple[Any, str]]:
     return {name: (value, sources.get(name, "default")) for name, value in values.items()}
 
 
+def spare_root() -> Path:
+    """Where runs are kept that have no other place."""
+    import tempfile
+
+    return Path(tempfile.gettempdir()) / f"autolog-{os.getuid()}"
+
+
+def _here() -> Path:
+    """The working directory; where it has been removed, a place for runs without any."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return spare_root()
+
+
 def project_root(start: Path | None = None) -> Path:
     """The git root above ``start`` (default: the working directory), else ``start`` itself."""
-    here = (start or Path.cwd()).resolve()
+    here = (start or _here()).resolve()
     for folder in (here, *here.parents):
-        if (folder / ".git").exists():
+        if os.path.exists(folder / ".git"):  # noqa: PTH110  in a folder that may not be searched, pathlib raises
             return folder
     return here
 
@@ -139,7 +167,7 @@ def project_root(start: Path | None = None) -> Path:
 def runs_root(chosen: Settings | None = None) -> Path:
     """The directory that holds ``<project>/<run-id>``."""
     configured = (chosen or settings()).dir
-    return Path(configured).expanduser().absolute() if configured else project_root() / ".autolog"
+    return Path(configured) if configured else project_root() / ".autolog"
 
 
 def _raise(problem: ConfigError) -> None:
@@ -147,7 +175,7 @@ def _raise(problem: ConfigError) -> None:
 
 
 def _say(problem: ConfigError) -> None:
-    sys.stderr.write(f"autolog: {problem} (this setting is ignored)\n")
+    say(f"{problem} (this setting is ignored)")
 
 
 def _merge(layers: list[_Layer], problem: _Problem) -> dict[str, Any]:
@@ -166,14 +194,14 @@ def _layers(problem: _Problem) -> list[_Layer]:
 
 
 def _file_layers(problem: _Problem) -> list[_Layer]:
-    here = Path.cwd()
+    here = _here()
     for folder in (here, *here.parents):
         project, own = folder / "pyproject.toml", folder / "autolog.toml"
         found: list[_Layer] = []
         try:
-            if project.is_file() and b"[tool.autolog" in project.read_bytes():
+            if os.path.isfile(project) and b"[tool.autolog" in _bytes(project):  # noqa: PTH113  it never raises
                 found.append((str(project), _toml(project).get("tool", {}).get("autolog", {})))
-            if own.is_file():
+            if os.path.isfile(own):  # noqa: PTH113  the same
                 found.append((str(own), _toml(own)))
         except ConfigError as error:
             problem(error)
@@ -188,10 +216,17 @@ def _toml(path: Path) -> dict[str, Any]:
     else:
         import tomli as tomllib
     try:
-        values: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+        values: dict[str, Any] = tomllib.loads(_bytes(path).decode("utf-8"))
         return values
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise ConfigError(f"{path}: cannot be read as TOML: {error}") from error
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _environment() -> dict[str, Any]:
@@ -224,6 +259,9 @@ def _checked(name: str, value: Any, source: str) -> Any:
     except msgspec.ValidationError:
         where = f"variable AUTOLOG_{name.upper()}" if source == "environment" else source
         raise ConfigError(f"{where}: setting {name!r} must be {kind}, got {value!r}") from None
+    if name == "dir" and converted:  # it must mean the same after a chdir, and in every folder below its file
+        base = Path(source).parent if source.endswith(".toml") else _here()
+        return str(base / Path(converted).expanduser())
     if kind in ("float", "int") and not converted >= 0:
         raise ConfigError(f"{source}: setting {name!r} must not be negative, got {value!r}")
     return converted

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import threading
 import time
 from collections.abc import Iterable
@@ -16,13 +15,18 @@ from pathlib import Path
 from autolog import config, events, guard, naming, patching, process
 from autolog.config import ConfigError, Settings
 from autolog.journal import MAIN, Journal, journal_name, read
-from autolog.run import Run, active, outcome
+from autolog.run import Run, exit_status, innermost, outcome
+from autolog.saying import say
 from autolog.version import VERSION
 
 __all__ = ["begun", "current_run", "ensure_run", "finish", "fit_in_progress", "install", "is_off", "start_run"]
 
 _run: Run | None = None
 """The process's run, from its begin to its end."""
+_last: Run | None = None
+"""The run that the end of the process has ended: what atexit handlers and destructors still log belongs to it."""
+_off: Run | None = None
+"""What logging calls get under ``AUTOLOG=off``, once made."""
 _lock = threading.RLock()
 
 
@@ -33,7 +37,7 @@ def is_off() -> bool:
 
 def current_run() -> Run | None:
     """The innermost open child run of this thread or task, else the process's run; ``None`` before it begins."""
-    return active.get() or _run
+    return innermost() or _run
 
 
 def begun() -> Run | None:
@@ -46,7 +50,7 @@ def fit_in_progress() -> Run | None:
 
     A fit that begins while there is one is nested: the outermost owner reports.
     """
-    run = active.get()
+    run = innermost()
     while run is not None and run.integration is None:
         run = run.parent
     return run
@@ -54,11 +58,11 @@ def fit_in_progress() -> Run | None:
 
 def ensure_run() -> Run:
     """Like :func:`current_run`, and begins the process's run where there is none."""
-    run = active.get() or _run
+    run = innermost() or _run
     if run is not None:
         return run
     with _lock:  # two threads that fit at once begin one run
-        return _run or start_run()
+        return _run or _last or start_run()
 
 
 def start_run(
@@ -121,7 +125,7 @@ def finish(
         exit_code: the code the process ends with, where it is known.
         at_exit: the process is ending too; what the kernel says of it later counts more than ``status``.
     """
-    global _run  # noqa: PLW0603  see start_run()
+    global _run, _last  # noqa: PLW0603  see start_run()
     with _lock:
         run = _run
         if run is None:
@@ -133,12 +137,17 @@ def finish(
 
         with guard.guard("run.end"):
             capture.end(run)
-        details = None if error is None else run.described(error)
+        if isinstance(error, SystemExit):
+            exit_code = exit_status(error.code)
+        details = None if error is None or status == "completed" else run.described(error)
         if process.is_owner(run.directory):
             ended = events.End(time=time.time(), status=status, exit_code=exit_code, exception=details, at_exit=at_exit)
             run.append(ended)
             process.withdraw()
-        run.close()
+        if at_exit:
+            _last = run
+        else:
+            run.close()
     with guard.guard("run.end"):
         capture.after_end(run)
 
@@ -219,12 +228,16 @@ def _open(header: events.RunStart, directory: Path, settings: Settings) -> Run:
 
 def _silent_run() -> Run:
     """What logging calls get under ``AUTOLOG=off``: it takes everything and keeps nothing."""
+    global _off  # noqa: PLW0603  made once: see start_run()
+    if _off is not None:
+        return _off
     from autolog.capture.redact import Redactor
 
-    return Run(
+    _off = Run(
         run_id="off", name="off", project="off", directory=Path(os.devnull), journal=Journal.silent(),
         redactor=Redactor(enabled=False),
     )  # fmt: skip
+    return _off
 
 
 def _new_directory(root: Path, project: str) -> Path:
@@ -233,10 +246,8 @@ def _new_directory(root: Path, project: str) -> Path:
     try:
         return _make(root, project, run_id)
     except OSError as error:
-        import tempfile
-
-        spare = Path(tempfile.gettempdir()) / f"autolog-{os.getuid()}"
-        sys.stderr.write(f"autolog: cannot write {root}: {error}. This run is kept in {spare} instead.\n")
+        spare = config.spare_root()
+        say(f"cannot write {root}: {error}. This run is kept in {spare} instead.")
         try:
             return _make(spare, project, run_id)
         except OSError:  # the journal says so once and counts what is lost
@@ -294,8 +305,9 @@ def _after_fork() -> None:
     global _lock  # noqa: PLW0603  a lock held by another thread at the fork would never be released
     _lock = threading.RLock()
     patching.silence()
-    if _run is not None:
+    run = _run or _last
+    if run is not None:
         with guard.guard("run.fork"):
-            header = _worker_header(_run.directory)
-            _run.journal.move_to_worker(header)
-            _run.separate(f"w{os.getpid()}.")
+            header = _worker_header(run.directory)
+            run.journal.move_to_worker(header)
+            run.separate(f"w{os.getpid()}.")

@@ -36,6 +36,7 @@ __all__ = [
     "Tags",
     "decode",
     "encode",
+    "encode_text",
     "from_wire",
     "to_wire",
 ]
@@ -243,7 +244,27 @@ def _unknown(value: object) -> object:
     return repr(value)
 
 
-encode = msgspec.json.Encoder(enc_hook=_unknown).encode
+encode_text = msgspec.json.Encoder(enc_hook=_unknown).encode
+"""A record as JSON, quickly. Raises ``UnicodeEncodeError`` for text that is no UTF-8: see :func:`encode`."""
+
+
+def encode(record: Any) -> bytes:
+    """A record as JSON, without the newline. Lone surrogates, which UTF-8 cannot hold, are written as escapes."""
+    try:
+        return encode_text(record)
+    except UnicodeEncodeError:
+        return encode_text(_escaped(msgspec.to_builtins(record, enc_hook=_unknown)))
+
+
+def _escaped(value: Any) -> Any:
+    """A plain value whose texts are all UTF-8: undecodable file names, for instance, hold lone surrogates."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_escaped(key): _escaped(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_escaped(part) for part in value]
+    return value
 
 
 def decode(line: bytes) -> Record | None:

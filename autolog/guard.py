@@ -49,18 +49,38 @@ def report(where: str, error: BaseException) -> None:
     Raises:
         BaseException: ``error`` itself, when the setting ``strict`` is on.
     """
-    if config.settings().strict:
+    if _is_strict():
         raise error
     failure = _failures.get(where)
+    known = failure is not None
     if failure is None:
+        failure = _failures[where] = _failure(error)
+    failure.count += 1
+    try:
+        if not known:
+            _say(where, failure)
+        for listener in _listeners:
+            listener(where, failure)
+    except Exception as later:  # no descriptor or memory is left, say: it stays counted here
+        failure.traceback += f"\nwhile this was reported: {type(later).__name__}"
+
+
+def _is_strict() -> bool:
+    try:
+        return config.settings().strict
+    except Exception:  # what is reported may be that settings cannot be read
+        return False
+
+
+def _failure(error: BaseException) -> Failure:
+    """The first error of a place; a bare name where even the text of it cannot be had."""
+    try:
         import traceback
 
         text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-        failure = _failures[where] = Failure(f"{type(error).__name__}: {error}", text)
-        _say(where, failure)
-    failure.count += 1
-    for listener in _listeners:
-        listener(where, failure)
+        return Failure(f"{type(error).__name__}: {error}", text)
+    except Exception:  # its own __str__ fails, or no module can be loaded any more
+        return Failure(type(error).__name__, "")
 
 
 def _say(where: str, failure: Failure) -> None:

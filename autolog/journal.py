@@ -8,7 +8,6 @@ record as soon as that is possible again.
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Final
 import msgspec
 
 from autolog import events
+from autolog.saying import say
 
 __all__ = ["EDITS", "MAIN", "SYSTEM", "Journal", "journal_name", "journals", "read"]
 
@@ -27,8 +27,12 @@ EDITS: Final = "journal.edits.jsonl"
 _CHECK_EVERY = 1.0
 """Seconds between two looks whether the file was removed under us (a look costs as much as a write)."""
 
+_LOGGED = (events.Metrics, events.Params, events.Other, events.Asset, events.Tags, events.Note)
+"""What a person has logged on purpose."""
+
 _write = os.write
 _encode = events.encode
+_encode_text = events.encode_text
 
 
 def journal_name(role: str, rank: int = 0, pid: int = 0) -> str:
@@ -50,7 +54,7 @@ class Journal:
     through the parent's file.
     """
 
-    __slots__ = ("_checked", "_fd", "_first_loss", "_header", "_said", "_torn", "closed", "lost", "path")
+    __slots__ = ("_checked", "_fd", "_first_loss", "_header", "_said", "_told", "_torn", "closed", "lost", "path")
 
     def __init__(self, path: Path, header: events.RunStart) -> None:
         """Open, and create private to the user with its directory where missing; then write the header.
@@ -63,7 +67,7 @@ class Journal:
         self.closed = False
         self._header = header
         self._first_loss = 0.0
-        self._said = False
+        self._said = self._told = False
         self._torn = False
         self._fd = -1
         self._checked = time.time()
@@ -77,14 +81,17 @@ class Journal:
         """A journal that keeps nothing."""
         journal = object.__new__(cls)
         journal.path = Path(os.devnull)
-        journal.closed, journal._fd, journal.lost = True, -1, 0
+        journal.closed, journal._fd, journal.lost, journal._told = True, -1, 0, True
         return journal
 
     def append(self, record: events.Record) -> None:
         """Write one record. Never raises for the disk's faults; see the module's text."""
-        data = _encode(record) + b"\n"
+        try:
+            data = _encode_text(record) + b"\n"
+        except UnicodeEncodeError:
+            data = _encode(record) + b"\n"
         if self._fd < 0 or self._torn or self.lost or record.time - self._checked > _CHECK_EVERY:
-            self._append_carefully(data, record.time)
+            self._append_carefully(data, record)
             return
         try:
             if _write(self._fd, data) != len(data):
@@ -93,7 +100,7 @@ class Journal:
             self._count_loss(error)
 
     def close(self) -> None:
-        """Close the file. What is appended afterwards is left out, quietly: the run has ended."""
+        """Close the file. What is appended afterwards is left out: the run has ended. That is said once."""
         self.closed = True
         fd, self._fd = self._fd, -1
         if fd >= 0:
@@ -106,11 +113,12 @@ class Journal:
         self._fd = -1  # the parent's descriptor stays open: closing it is no business of a child
         self._torn, self.lost, self._said = False, 0, False
 
-    def _append_carefully(self, data: bytes, now: float) -> None:
+    def _append_carefully(self, data: bytes, record: events.Record) -> None:
         """The way of a first record, of one after trouble, and once in a while: is the file still there?"""
         if self.closed:
+            self._leave_out(record)
             return
-        self._checked = now
+        now = self._checked = record.time
         try:
             if self._fd < 0:
                 self._open()
@@ -129,6 +137,11 @@ class Journal:
         else:
             self._count_loss(OSError("the disk took only part of a record"), torn=True)
 
+    def _leave_out(self, record: events.Record) -> None:
+        if isinstance(record, _LOGGED) and not self._told:
+            self._told = True
+            say(f"the run {self._header.name} has ended; what is logged to it afterwards is not kept.")
+
     def _loss_record(self, now: float) -> bytes:
         detail = f"{self.lost} records could not be written from {self._first_loss:.3f} on"
         return _encode(events.Health(time=now, kind="lost", where="journal", count=self.lost, detail=detail)) + b"\n"
@@ -140,9 +153,9 @@ class Journal:
         self._torn = self._torn or torn
         if not self._said:
             self._said = True
-            sys.stderr.write(
-                f"autolog: cannot write {self.path}: {error}. Training goes on; what is lost is counted, and shown "
-                "on the run once writing works again.\n"
+            say(
+                f"cannot write {self.path}: {error}. Training goes on; what is lost is counted, and shown on the run "
+                "once writing works again."
             )
 
     def _open(self) -> None:
@@ -164,7 +177,7 @@ class Journal:
             offset += _write(fd, block)
         os.close(self._fd)
         self._fd = fd
-        sys.stderr.write(f"autolog: {self.path} was removed while in use; it was restored.\n")
+        say(f"{self.path} was removed while in use; it was restored.")
 
 
 def _open(path: Path) -> int:

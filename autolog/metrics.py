@@ -6,9 +6,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from autolog import events, patching
+from autolog import events, guard, patching
 from autolog.events import Metrics
-from autolog.media.numbers import number
+from autolog.media.numbers import described, number
 from autolog.recorder import Recorder
 
 __all__ = ["MetricLog"]
@@ -59,6 +59,8 @@ class MetricLog(Recorder):
             TypeError: a name is no text, or a value is not one number; then nothing of the call is recorded.
         """
         wire: dict[str, events.Number] = {}
+        if not hasattr(values, "items"):
+            raise TypeError(f"log_metrics takes a mapping of names and values, given {described(values)}")
         for name, value in values.items():
             finite = type(value) is float and value - value == 0.0
             plain = type(name) is str and not self._prefix
@@ -77,14 +79,17 @@ class MetricLog(Recorder):
         """
         if patching.is_silent():
             return
-        wire: dict[str, events.Number] = {}
-        for name, value in values.items():
-            try:
-                wire[self._full(str(name))] = events.to_wire(number(value, str(name)))
-            except TypeError:  # a framework's log may hold text, lists and tensors: they are no metrics
-                continue
-        if wire:
-            self._write_metrics(wire, step, epoch)
+        with guard.guard("metrics"):
+            wire: dict[str, events.Number] = {}
+            for name, value in values.items():
+                try:
+                    wire[self._full(str(name))] = events.to_wire(number(value, str(name)))
+                except TypeError:  # a framework's log may hold text, lists and tensors: they are no metrics
+                    continue
+                except Exception as error:  # of a foreign object; the other values count
+                    guard.report("metrics", error)
+            if wire:
+                self._write_metrics(wire, step, epoch)
 
     def _write_metrics(self, wire: dict[str, events.Number], step: float | None, epoch: float | None) -> None:
         clock = self._clock

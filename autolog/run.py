@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import count
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from autolog import events, guard
+from autolog import events
 from autolog.media.logging import MediaLog
 from autolog.metrics import MetricLog
 from autolog.recorder import Clock, Recorder
@@ -26,10 +26,9 @@ if TYPE_CHECKING:
     from autolog.capture.redact import Redactor
     from autolog.journal import Journal
 
-__all__ = ["Run", "active", "exception_details", "outcome"]
+__all__ = ["Run", "activate", "deactivate", "exception_details", "exit_status", "innermost", "outcome"]
 
-active: ContextVar[Run | None] = ContextVar("autolog_active", default=None)
-"""The innermost open child run of this context (thread, asyncio task)."""
+_active: ContextVar[Run | None] = ContextVar("autolog_active", default=None)
 
 _now = time.time
 
@@ -52,6 +51,26 @@ class _Identifiers:
         return f"{self._prefix}{next(self._numbers)}"
 
 
+def innermost() -> Run | None:
+    """The innermost open child run of this context (thread, asyncio task)."""
+    run = _active.get()
+    while run is not None and (run._ended or run.journal.closed):  # noqa: SLF001  of this module
+        run = run._before  # noqa: SLF001  the same
+    return run
+
+
+def activate(run: Run) -> None:
+    """Make a run from :meth:`Run.open_child` the innermost of this context."""
+    run._before = innermost()  # noqa: SLF001  the same
+    _active.set(run)
+
+
+def deactivate(run: Run) -> None:
+    """Take :func:`activate` back. In another context, or out of order, nothing has to be done: it ends by ending."""
+    if _active.get() is run:
+        _active.set(run._before)  # noqa: SLF001  the same
+
+
 class Run(MetricLog, WordLog, MediaLog):
     """A run or a child run. Made by :func:`autolog.start_run`, :func:`autolog.current_run` or :meth:`child`.
 
@@ -60,6 +79,7 @@ class Run(MetricLog, WordLog, MediaLog):
     """
 
     __slots__ = (
+        "_before",
         "_ended",
         "_ids",
         "before_child",
@@ -96,6 +116,7 @@ class Run(MetricLog, WordLog, MediaLog):
         self._ids = _Identifiers()
         self._prefix = ""
         self._ended = False
+        self._before: Run | None = None
 
     @property
     def step(self) -> float | None:
@@ -141,14 +162,14 @@ class Run(MetricLog, WordLog, MediaLog):
             The child run: the same type, with a parent.
         """
         run = self.open_child(name, kind, integration)
-        token = active.set(run)
+        activate(run)
         try:
             yield run
         except BaseException as error:
             run.close_child(error)
             raise
         finally:
-            active.reset(token)
+            deactivate(run)
             run.close_child()
 
     def open_child(self, name: str, kind: str = "child", integration: str | None = None) -> Run:
@@ -171,28 +192,31 @@ class Run(MetricLog, WordLog, MediaLog):
         )
         return child
 
-    def close_child(self, error: BaseException | None = None) -> None:
+    def close_child(self, error: BaseException | None = None, status: events.Status = "completed") -> None:
         """End a child run from :meth:`open_child`; the first call counts.
 
         Args:
             error: the exception that ended it, if one did.
+            status: how it ended, where no exception says so.
         """
         if self._ended:
             return
         self._ended = True
-        status = outcome(error)
-        details = None if error is None else self.described(error)
+        if status == "completed":
+            status = outcome(error)
+        details = None if error is None or status == "completed" else self.described(error)
         self._append(events.ChildEnd(time=_now(), child=self.child_id, status=status, exception=details))
 
     @contextmanager
     def phase(self, prefix: str) -> Iterator[Run]:
         """A block whose metrics carry ``prefix``; the current run inside is this run under that prefix."""
         run = self._twin(_prefix=prefix)
-        token = active.set(run)
+        activate(run)
         try:
             yield run
         finally:
-            active.reset(token)
+            deactivate(run)
+            run._ended = True  # noqa: SLF001  the same class
 
     def _twin(self, **changes: Any) -> Run:
         """A run object over the same journal, alike but for ``changes``."""
@@ -238,8 +262,8 @@ class Run(MetricLog, WordLog, MediaLog):
         from autolog import current
 
         if self.child_id is not None:
-            self.close_child(error)
-        else:
+            self.close_child(error, status)
+        elif not self.journal.closed:  # else another run may be the current one by now
             current.finish(status, error)
 
     def __enter__(self) -> Run:
@@ -251,6 +275,17 @@ class Run(MetricLog, WordLog, MediaLog):
         if not self._ended:
             self.finish(outcome(error), error)
 
+    def __copy__(self) -> Run:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Run:
+        return self  # a model that keeps its run can be cloned; there is one journal, and it has one descriptor
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a run cannot be pickled: it belongs to its process; autolog.log_metric(…) works in workers too"
+        )
+
     def __repr__(self) -> str:
         child = "" if self.child_id is None else f", child {self.child_id}"
         return f"<autolog run {self.name} ({self.id}{child})>"
@@ -258,9 +293,18 @@ class Run(MetricLog, WordLog, MediaLog):
 
 def outcome(error: BaseException | None) -> events.Status:
     """How something ended, by the exception that left it."""
-    if error is None:
+    if error is None or isinstance(error, GeneratorExit):  # a generator nobody goes on with is no failure
         return "completed"
+    if isinstance(error, SystemExit):
+        return "failed" if exit_status(error.code) else "completed"
     return "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+
+
+def exit_status(code: object) -> int:
+    """The exit code Python makes of what ``sys.exit`` was given."""
+    if not isinstance(code, int):
+        return 0 if code is None else 1
+    return code & 0xFF if -(2**63) <= code < 2**63 else 0xFF
 
 
 def exception_details(error: BaseException) -> dict[str, str]:
@@ -268,9 +312,17 @@ def exception_details(error: BaseException) -> dict[str, str]:
     import traceback
 
     kind = type(error)
-    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    with guard.guard("run.exception"):
-        message = str(error)
+    name = "unknown"
+    try:
+        name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
         text = "".join(traceback.format_exception(kind, error, error.__traceback__))
-        return {"type": name, "message": message, "traceback": text}
-    return {"type": name, "message": "", "traceback": ""}
+    except Exception as failed:  # the user's class has a metaclass or notes whose own code fails
+        text = f"(the traceback cannot be formatted: {type(failed).__name__})"
+    return {"type": name, "message": _message(error), "traceback": text}
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # as Python shows it
+        return "<exception str() failed>"

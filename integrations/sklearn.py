@@ -21,7 +21,7 @@ from autolog import current, guard, patching
 from autolog.integrations import sklearn_results
 from autolog.integrations.shapes import describe
 from autolog.patching import Call, Hook, Undo, patch
-from autolog.run import Run, active
+from autolog.run import Run, activate, deactivate
 
 __all__ = ["SklearnIntegration", "integration"]
 
@@ -152,20 +152,19 @@ def _called(frame: FrameType, estimator: Any, method: str) -> str:
 def _around(inner: Generator[Any], estimator: Any, method: str, data: _Data) -> Generator[Any]:
     """Begin and end a child run around scikit-learn's own context."""
     fit = None
-    token = None
     with guard.guard("sklearn.fit.begin"):
         fit = _begin(estimator, method, data)
-        token = active.set(fit.child)
+        activate(fit.child)
     del data
     try:
         yield from inner
     except BaseException as error:
-        if token is not None and fit is not None:
-            active.reset(token)
+        if fit is not None:
+            deactivate(fit.child)
             _end(fit, error)
         raise
-    if token is not None and fit is not None:
-        active.reset(token)
+    if fit is not None:
+        deactivate(fit.child)
         _end(fit, None)
 
 

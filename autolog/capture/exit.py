@@ -13,6 +13,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from autolog import current, guard, patching, plugins
+from autolog.run import exit_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -211,13 +212,6 @@ def _exit_hook(call: Call) -> Hook:
     import threading
 
     if threading.current_thread() is threading.main_thread():
-        _state.outermost, _state.code = frame, _code(status)
+        _state.outermost, _state.code = frame, exit_status(status)
         _state.interrupted = sys.exc_info()[0] is KeyboardInterrupt
     yield
-
-
-def _code(status: object) -> int:
-    """The exit code Python makes of what ``sys.exit`` was given."""
-    if status is None:
-        return 0
-    return status & 0xFF if isinstance(status, int) else 1

@@ -84,11 +84,11 @@ def _single(value: Any, name: str) -> int | float:
 
 def _has_one(value: Any) -> bool:
     """Whether this is array-like and holds one element. Metric objects and data frames are not, or hold more."""
-    if not (hasattr(value, "item") or hasattr(value, "numpy")):
-        return False
     try:
+        if not (hasattr(value, "item") or hasattr(value, "numpy")):
+            return False
         return math.prod(int(length) for length in value.shape) == 1
-    except Exception:  # a symbolic tensor has no shape yet
+    except Exception:  # a symbolic tensor has no shape yet; attributes of others fail in ways of their own
         return False
 
 
@@ -100,7 +100,11 @@ def _floated(element: Any, value: Any, name: str) -> float:
 
 
 def _refusal(value: Any, name: str) -> TypeError:
-    return TypeError(f"metric {name!r} must be one real number, given {described(value)}{_advice(value)}")
+    try:
+        advice = _advice(value)
+    except Exception:  # attributes of a foreign object may fail in any way
+        advice = ""
+    return TypeError(f"metric {name!r} must be one real number, given {described(value)}{advice}")
 
 
 def described(value: Any) -> str:

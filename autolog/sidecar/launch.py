@@ -18,6 +18,7 @@ import msgspec
 
 from autolog import config, events, guard, plugins, process
 from autolog.journal import SYSTEM, journals
+from autolog.saying import say
 from autolog.sidecar.progress import states
 
 if TYPE_CHECKING:
@@ -76,9 +77,9 @@ def wait(run: Run) -> None:
     while (left := _undelivered(run.directory, remote)) and time.monotonic() < until:
         time.sleep(0.05)
     if left:
-        sys.stderr.write(
-            f"autolog: not everything has reached {', '.join(left)} yet. The record is complete in {run.directory}; "
-            f"the sidecar goes on trying for a while, and `autolog sync {run.id}` delivers what is left.\n"
+        say(
+            f"not everything has reached {', '.join(left)} yet. The record is complete in {run.directory}; the sidecar "
+            f"goes on trying for a while, and `autolog sync {run.id}` delivers what is left."
         )
 
 
