@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from autolog import journal
+from autolog.store.arrays import floats, texts
 from autolog.store.pause import collector_paused
 
 if TYPE_CHECKING:
@@ -62,14 +63,17 @@ def compact(directory: str | Path) -> Path | None:
     try:
         with collector_paused(), pq.ParquetWriter(unfinished, schema, compression="zstd") as writer:
             for columns in _batches(directory):
-                arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+                arrays = [
+                    texts(column) if field.type == pa.string() else floats(column)
+                    for column, field in zip(columns, schema, strict=True)
+                ]
                 writer.write_batch(pa.record_batch(arrays, schema=schema))
                 written += len(arrays[0])
         if not written:
             return None
         unfinished.chmod(0o600)
         unfinished.replace(directory / FILE)
-    except (pa.ArrowInvalid, OverflowError):  # an integer that no float is equal to
+    except OverflowError:  # an integer that no float is equal to
         return None
     finally:
         unfinished.unlink(missing_ok=True)

@@ -7,6 +7,8 @@ import io
 import json
 import math
 import struct
+import subprocess
+import sys
 
 import pyarrow.parquet as pq
 import pytest
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 
 from autolog import events as e
 from autolog import store
-from autolog.store import compact, export, series
+from autolog.store import arrays, compact, export, series
 from autolog.store import diff as differences
 
 START = 1_795_000_000.125
@@ -254,3 +256,32 @@ def test_only_what_differs_is_listed(tmp_path):
     }
     assert found.to_dict()["params"][2] == {"name": "more", "right": None}
     assert differences.diff(store.read_run(left), store.read_run(left)).sections == {}
+
+
+def test_columns_are_those_of_pyarrow():
+    pa = pytest.importorskip("pyarrow")
+    for numbers in ([], [None], [1, 2.5, True], [0.1, None, math.inf, 2**60] * 5, [None] * 9 + [-0.0, 5e-324]):
+        found = arrays.floats(numbers)
+        found.validate(full=True)
+        assert found.equals(pa.array([None if one is None else float(one) for one in numbers], pa.float64()))
+    (nan,) = arrays.floats([math.nan]).to_pylist()
+    assert math.isnan(nan)
+    for number in (2**53 + 1, -(10**400)):
+        with pytest.raises(OverflowError):
+            arrays.floats([0.5, number])
+    for words in ([], [None], ["", None, "ключ ☃\x00"] * 5):
+        assert arrays.texts(words).equals(pa.array(words, pa.string()))
+
+
+def test_compaction_does_not_import_pandas(tmp_path):
+    pytest.importorskip("pandas")
+    run = make(tmp_path, "a", metric(0, {"loss": 0.5}, 1), metric(1, {"loss": math.nan}))
+    code = """
+import sys
+from autolog.store.compact import compact
+assert compact(sys.argv[1])
+assert "pyarrow" in sys.modules
+print("pandas" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(run)], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
