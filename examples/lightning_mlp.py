@@ -60,6 +60,7 @@ def main() -> None:
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
+        enable_model_summary=False,
         log_every_n_steps=5,
     )
     trainer.fit(

@@ -19,7 +19,7 @@ from autolog.patching import Call, Hook, Undo, patch
 if TYPE_CHECKING:
     from autolog.run import Run
 
-__all__ = ["AutologCallback", "AutologLogger", "LightningIntegration", "fit_of", "integration", "pytorch_lightning"]
+__all__ = ["AutologCallback", "AutologLogger", "Fit", "LightningIntegration", "fit_of", "integration", "pytorch_lightning"]
 
 
 class Fit:

@@ -19,7 +19,7 @@ from autolog.patching import Call, Hook, Undo, patch
 if TYPE_CHECKING:
     from autolog.run import Run
 
-__all__ = ["AutologCallback", "TransformersIntegration", "integration"]
+__all__ = ["AutologCallback", "TransformersIntegration", "integration", "log"]
 
 _own: dict[int, Run] = {}
 """Child runs that a ``Trainer`` call has opened, by ``id`` of its callback handler."""
