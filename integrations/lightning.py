@@ -19,7 +19,15 @@ from autolog.patching import Call, Hook, Undo, patch
 if TYPE_CHECKING:
     from autolog.run import Run
 
-__all__ = ["AutologCallback", "AutologLogger", "Fit", "LightningIntegration", "fit_of", "integration", "pytorch_lightning"]
+__all__ = [
+    "AutologCallback",
+    "AutologLogger",
+    "Fit",
+    "LightningIntegration",
+    "fit_of",
+    "integration",
+    "pytorch_lightning",
+]
 
 
 class Fit:
