@@ -58,6 +58,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Integrations and facts that stay off: ``keras``, ``console``, ``git`` …"""
     strict: bool = False
     """Raise autolog's own errors instead of recording them: for tests of integrations."""
+    ranks: bool = True
+    """Processes that torchrun, SLURM or MPI has started together are ranks of one run. Off: each has its own run."""
     sidecar: bool = True
     """Start the process beside training (system samples, git and package facts, how the run died)."""
     sample_interval: float = 5.0
@@ -74,7 +76,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 _LISTS = {name for name, kind in Settings.__annotations__.items() if "list" in str(kind)}
 # Variables that steer autolog without being settings.
-_OTHER_VARIABLES = {"PARENT", "RENDEZVOUS"}
+_OTHER_VARIABLES = {"LAUNCHED", "PARENT", "RENDEZVOUS"}
 
 _Layer: TypeAlias = "tuple[str, Mapping[str, Any]]"
 _Problem: TypeAlias = "Callable[[ConfigError], None]"

@@ -6,25 +6,36 @@ Importing autolog begins nothing. The first fact of training does: a fit, a logg
 from __future__ import annotations
 
 import os
-import re
 import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from autolog import config, events, guard, naming, patching, process
-from autolog.config import ConfigError, Settings
-from autolog.journal import MAIN, Journal, journal_name, read
-from autolog.run import Run, exit_status, innermost, outcome
-from autolog.saying import say
-from autolog.version import VERSION
+import msgspec
 
-__all__ = ["begun", "current_run", "ensure_run", "finish", "fit_in_progress", "install", "is_off", "start_run"]
+from autolog import claim, config, events, guard, opening, patching, process
+from autolog.journal import Journal
+from autolog.run import Run, exit_status, innermost, outcome
+
+__all__ = [
+    "begun",
+    "current_run",
+    "ensure_run",
+    "finish",
+    "fit_in_progress",
+    "install",
+    "is_off",
+    "join_job",
+    "start_for_job",
+    "start_run",
+]
 
 _run: Run | None = None
 """The process's run, from its begin to its end."""
 _last: Run | None = None
 """The run that the end of the process has ended: what atexit handlers and destructors still log belongs to it."""
+_unnamed: events.RunStart | None = None
+"""Header of a run that began with the process group of its job, until the program does something with it."""
 _off: Run | None = None
 """What logging calls get under ``AUTOLOG=off``, once made."""
 _lock = threading.RLock()
@@ -60,6 +71,8 @@ def ensure_run() -> Run:
     """Like :func:`current_run`, and begins the process's run where there is none."""
     run = innermost() or _run
     if run is not None:
+        if _unnamed is not None:
+            _settle()
         return run
     with _lock:  # two threads that fit at once begin one run
         return _run or _last or start_run()
@@ -89,17 +102,24 @@ def start_run(
     """
     global _run  # noqa: PLW0603  the current run is one of the process's few globals
     with _lock:
+        added = [tags] if isinstance(tags, str) else list(tags)
+        if _run is not None and _unnamed is not None and resume is None:
+            return _take_over(_run, name, project, added)
         if _run is not None:
             finish()
         if is_off():
             return _silent_run()
         settings = config.settings()
-        tags = [*settings.tags, *([tags] if isinstance(tags, str) else tags)]
+        tags = [*settings.tags, *added]
         resume = resume or settings.resume or None
-        if process.role() == "main" or process.parent() is None:
-            _run = _begin(settings, name or settings.name, _safe(project or settings.project), resume)
+        role = process.role()
+        if role == "rank":
+            _run = opening.join_as_rank(settings, project, resume)
+            tags = ()  # rank 0 says them
+        elif role == "main" or process.parent() is None:
+            _run = opening.begin(settings, name or settings.name, project, resume)
         else:
-            _run = _join(settings)
+            _run = opening.join_as_worker(settings)
             return _run
         if tags:
             _run.add_tags(*tags)
@@ -108,6 +128,46 @@ def start_run(
 
             capture.begin(_run)
         return _run
+
+
+def start_for_job() -> None:
+    """The processes of a job have found each other: its run begins, where it has not yet.
+
+    The next :func:`start_run` gives that run its name and tags instead of beginning another.
+    """
+    global _unnamed  # noqa: PLW0603  see start_run()
+    with _lock:
+        if _run is None and _last is None and not is_off():
+            _unnamed = start_run().journal.header
+
+
+def join_job() -> Run | None:
+    """On a rank that has recorded nothing: the run of its job, if another rank has begun one."""
+    parent, job = process.parent(), process.job()
+    if process.role() != "rank" or _last is not None or is_off():
+        return None
+    known = claim.find(config.runs_root(), job) if job else parent and parent.directory
+    return start_run() if known else None
+
+
+def _settle() -> None:
+    """Something is recorded in the run that began with the job: from now on it is a run like any other."""
+    global _unnamed  # noqa: PLW0603  see start_run()
+    _unnamed = None
+
+
+def _take_over(run: Run, name: str | None, project: str | None, tags: list[str]) -> Run:
+    """The program names the run that began with its job. The directory stays: other ranks write there too."""
+    header = run.journal.header
+    _settle()
+    if process.role() == "main":
+        run.name, run.project = name or run.name, opening.directory_name(project or "") or run.project
+        if (run.name, run.project) != (header.name, header.project):
+            run.journal.header = msgspec.structs.replace(header, name=run.name, project=run.project)
+            run.append(run.journal.header)
+        if tags:
+            run.add_tags(*tags)
+    return run
 
 
 def finish(
@@ -125,12 +185,12 @@ def finish(
         exit_code: the code the process ends with, where it is known.
         at_exit: the process is ending too; what the kernel says of it later counts more than ``status``.
     """
-    global _run, _last  # noqa: PLW0603  see start_run()
+    global _run, _last, _unnamed  # noqa: PLW0603  see start_run()
     with _lock:
         run = _run
         if run is None:
             return
-        _run = None
+        _run = _unnamed = None
         if status == "completed":
             status = outcome(error)
         from autolog import capture
@@ -157,75 +217,6 @@ def install() -> None:
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def _begin(settings: Settings, name: str | None, project: str, resume: str | None) -> Run:
-    root = config.runs_root(settings)
-    project = project or _safe(config.project_root().name)
-    if resume is not None:
-        directory = _directory_of(root, resume)
-        project, first = directory.parent.name, _header(directory)
-        name = name or (first.name if first else None)
-    else:
-        resume, directory = None, _new_directory(root, project)
-    run_id = directory.name
-    parent = process.parent()
-    header = events.RunStart(
-        time=time.time(),
-        id=run_id,
-        name=name or naming.readable_name(run_id),
-        project=project,
-        version=VERSION,
-        parent=parent.directory.name if parent else None,
-        resumed=resume is not None,
-        **process.identity()._asdict(),
-    )
-    run = _open(header, directory, settings)
-    if resume is not None:
-        _continue(run)
-    process.export(directory)
-    return run
-
-
-def _join(settings: Settings) -> Run:
-    """A worker or rank logs something: it has a journal of its own in its parent's run."""
-    parent = process.parent()
-    if parent is None:
-        raise RuntimeError("there is no run to join")
-    run = _open(_worker_header(parent.directory), parent.directory, settings)
-    run.separate(f"w{os.getpid()}.")
-    return run
-
-
-def _worker_header(directory: Path) -> events.RunStart:
-    first = _header(directory)
-    rank = int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")))
-    return events.RunStart(
-        time=time.time(),
-        id=directory.name,
-        name=first.name if first else "",
-        project=directory.parent.name,
-        version=VERSION,
-        role="rank" if process.role() == "rank" else "worker",
-        rank=rank,
-        **process.identity()._asdict(),
-    )
-
-
-def _open(header: events.RunStart, directory: Path, settings: Settings) -> Run:
-    from autolog.capture.redact import Redactor
-
-    redactor = Redactor(settings.redact, settings.redact_names)
-    redactor.learn(settings.token)
-    name = journal_name(header.role, header.rank, header.pid)
-    return Run(
-        run_id=header.id,
-        name=header.name,
-        project=header.project,
-        directory=directory,
-        journal=Journal(directory / name, header),
-        redactor=redactor,
-    )
-
-
 def _silent_run() -> Run:
     """What logging calls get under ``AUTOLOG=off``: it takes everything and keeps nothing."""
     global _off  # noqa: PLW0603  made once: see start_run()
@@ -240,66 +231,6 @@ def _silent_run() -> Run:
     return _off
 
 
-def _new_directory(root: Path, project: str) -> Path:
-    """Make ``<root>/<project>/<id>``; where that cannot be written, the same below the temporary directory."""
-    run_id = naming.new_id()
-    try:
-        return _make(root, project, run_id)
-    except OSError as error:
-        spare = config.spare_root()
-        say(f"cannot write {root}: {error}. This run is kept in {spare} instead.")
-        try:
-            return _make(spare, project, run_id)
-        except OSError:  # the journal says so once and counts what is lost
-            return root / project / run_id
-
-
-def _make(root: Path, project: str, run_id: str) -> Path:
-    directory = root / project / run_id
-    directory.mkdir(mode=0o700, parents=True)
-    ignore = root / ".gitignore"
-    if not ignore.exists():
-        root.chmod(0o700)
-        ignore.write_text("*\n", "ascii")
-    return directory
-
-
-def _directory_of(root: Path, run_id: str) -> Path:
-    found = [path for path in root.glob(f"*/{run_id}") if (path / MAIN).exists()] if _ID.fullmatch(run_id) else []
-    if not found:
-        raise ConfigError(f"cannot resume {run_id!r}: no such run below {root}")
-    return found[0]
-
-
-def _header(directory: Path) -> events.RunStart | None:
-    try:
-        for record, _ in read(directory / MAIN):
-            if isinstance(record, events.RunStart):
-                return record
-    except OSError as error:
-        guard.report("run.header", error)
-    return None
-
-
-def _continue(run: Run) -> None:
-    """Let counts and child ids go on where the earlier process stopped."""
-    children = 0
-    for record, _ in read(run.directory / MAIN):
-        if isinstance(record, events.Metrics) and record.child is None:
-            run.recount(record.values)
-        elif isinstance(record, events.Child) and record.child is not None and record.child.isdigit():
-            children = max(children, int(record.child))
-    run.continue_children(children + 1)
-
-
-_ID = re.compile(r"[\w\-]+")
-
-
-def _safe(project: str) -> str:
-    """A project as one directory name."""
-    return re.sub(r"[^\w.\- ]", "-", project).strip(". ") if project else ""
-
-
 def _after_fork() -> None:
     """In a forked child: hooks sleep, and what is logged explicitly goes to the child's own journal."""
     global _lock  # noqa: PLW0603  a lock held by another thread at the fork would never be released
@@ -308,6 +239,6 @@ def _after_fork() -> None:
     run = _run or _last
     if run is not None:
         with guard.guard("run.fork"):
-            header = _worker_header(run.directory)
+            header = opening.joining_header(run.directory, "worker")
             run.journal.move_to_worker(header)
             run.separate(f"w{os.getpid()}.")

@@ -75,6 +75,10 @@ class RunStart(_Record, tag="run"):
     role: str = "main"
     """``main``, ``rank`` or ``worker``."""
     rank: int = 0
+    job: str = ""
+    """What all ranks of one launch have in common; empty outside of a job."""
+    node: str = ""
+    """Number or name of the process's node in its job."""
     resumed: bool = False
 
 
@@ -200,6 +204,8 @@ class Exit(_Record, tag="exit"):
     signal: int | None = None
     oom: bool = False
     detail: str = ""
+    rank: int = 0
+    """With ``pid``: whose end this is. Processes on two nodes may have the same ``pid``."""
 
 
 class Removed(_Record, tag="removed"):

@@ -14,13 +14,13 @@ from typing import Any
 
 from autolog import guard
 
-__all__ = ["when_imported"]
+__all__ = ["Action", "when_imported"]
 
-_Action = Callable[[ModuleType], None]
-_waiting: dict[str, list[tuple[str, _Action]]] = {}
+Action = Callable[[ModuleType], None]
+_waiting: dict[str, list[tuple[str, Action]]] = {}
 
 
-def when_imported(name: str, action: _Action, where: str) -> None:
+def when_imported(name: str, action: Action, where: str) -> None:
     """Call ``action(module)`` once module ``name`` is imported; at once, if it is already.
 
     Args:

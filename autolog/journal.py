@@ -18,7 +18,7 @@ import msgspec
 from autolog import events
 from autolog.saying import say
 
-__all__ = ["EDITS", "MAIN", "SYSTEM", "Journal", "journal_name", "journals", "read"]
+__all__ = ["EDITS", "MAIN", "SYSTEM", "Journal", "is_system", "journal_name", "journals", "last_line", "read"]
 
 MAIN: Final = "journal.jsonl"
 SYSTEM: Final = "system.jsonl"
@@ -41,10 +41,14 @@ def journal_name(role: str, rank: int = 0, pid: int = 0) -> str:
 
 
 def journals(directory: Path) -> list[Path]:
-    """All journals of a run, the main one first, ``system.jsonl`` last."""
+    """All journals of a run, the main one first, those of the nodes (``system*.jsonl``) last."""
     found = sorted(directory.glob("journal*.jsonl"), key=lambda path: (path.name != MAIN, path.name))
-    system = directory / SYSTEM
-    return [*found, system] if system.exists() else found
+    return found + sorted(directory.glob("system*.jsonl"), key=lambda path: (path.name != SYSTEM, path.name))
+
+
+def is_system(name: str) -> bool:
+    """Whether a journal is a sidecar's: ``system.jsonl``, and ``system.<node>.jsonl`` of the other nodes of a job."""
+    return name.startswith("system")
 
 
 class Journal:
@@ -54,7 +58,7 @@ class Journal:
     through the parent's file.
     """
 
-    __slots__ = ("_checked", "_fd", "_first_loss", "_header", "_said", "_told", "_torn", "closed", "lost", "path")
+    __slots__ = ("_checked", "_fd", "_first_loss", "_said", "_told", "_torn", "closed", "header", "lost", "path")
 
     def __init__(self, path: Path, header: events.RunStart) -> None:
         """Open, and create private to the user with its directory where missing; then write the header.
@@ -65,7 +69,8 @@ class Journal:
         self.lost = 0
         """Records that could not be written so far and were not yet reported in the journal."""
         self.closed = False
-        self._header = header
+        self.header = header
+        """Whose journal this is; written first."""
         self._first_loss = 0.0
         self._said = self._told = False
         self._torn = False
@@ -109,7 +114,7 @@ class Journal:
     def move_to_worker(self, header: events.RunStart) -> None:
         """In a forked child: the next record opens ``journal.w<pid>.jsonl`` beside the parent's file."""
         self.path = self.path.with_name(journal_name("worker", pid=header.pid))
-        self._header = header
+        self.header = header
         self._fd = -1  # the parent's descriptor stays open: closing it is no business of a child
         self._torn, self.lost, self._said = False, 0, False
 
@@ -140,7 +145,7 @@ class Journal:
     def _leave_out(self, record: events.Record) -> None:
         if isinstance(record, _LOGGED) and not self._told:
             self._told = True
-            say(f"the run {self._header.name} has ended; what is logged to it afterwards is not kept.")
+            say(f"the run {self.header.name} has ended; what is logged to it afterwards is not kept.")
 
     def _loss_record(self, now: float) -> bytes:
         detail = f"{self.lost} records could not be written from {self._first_loss:.3f} on"
@@ -162,7 +167,7 @@ class Journal:
         fd = _open(self.path)
         size = os.fstat(fd).st_size
         self._torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"
-        header = _encode(self._header) + b"\n"
+        header = _encode(self.header) + b"\n"
         if _write(fd, b"\n" + header if self._torn else header) < len(header):
             os.close(fd)
             raise OSError("the disk took only part of the header")
@@ -213,3 +218,19 @@ def read(path: Path, offset: int = 0, problems: list[str] | None = None) -> Iter
                 continue
             if record is not None:
                 yield record, offset
+
+
+def last_line(path: Path) -> bytes:
+    """The last complete line of a file, read from its end; empty where there is none."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        block, tail = 4096, b""
+        while size > 0:
+            begin = max(0, size - block)
+            file.seek(begin)
+            tail = file.read(size - begin).rpartition(b"\n")[0]
+            found = tail.rpartition(b"\n")
+            if found[1] or begin == 0:
+                return found[2]
+            block *= 4
+    return b""

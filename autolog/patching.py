@@ -75,7 +75,7 @@ def original(function: Any) -> Any:
     return getattr(function, _ORIGINAL, function)
 
 
-def patch(owner: Any, name: str, hook: HookFunction) -> Undo:
+def patch(owner: Any, name: str, hook: HookFunction, *, awake: bool = False) -> Undo:
     """Replace ``owner.name`` (a function of a module, or a method of a class) by one that runs ``hook`` around it.
 
     The replacement is a plain function: signature, docstring, name, pickling by name, ``copy`` and ``inspect`` stay.
@@ -85,6 +85,7 @@ def patch(owner: Any, name: str, hook: HookFunction) -> Undo:
         owner: the module, class or object that holds the attribute.
         name: the attribute, or a path below ``owner`` such as ``Trainer._run``.
         hook: see the module's text.
+        awake: the hook runs in ranks and workers too, where the others sleep.
 
     Returns:
         A function that puts back the identical object. If someone has replaced the attribute since, that stays, and
@@ -102,7 +103,7 @@ def patch(owner: Any, name: str, hook: HookFunction) -> Undo:
     raw = inspect.getattr_static(owner, name) if kept is _ABSENT else kept
     kind = type(raw) if isinstance(raw, (staticmethod, classmethod)) else None
     function = raw.__func__ if kind is not None else raw
-    wrapper, sleep = _wrapper(function, f"{getattr(owner, '__name__', owner)}.{name}", hook)
+    wrapper, sleep = _wrapper(function, f"{getattr(owner, '__name__', owner)}.{name}", hook, awake=awake)
     replacement = kind(wrapper) if kind is not None else wrapper
     setattr(owner, name, replacement)
 
@@ -118,12 +119,14 @@ def patch(owner: Any, name: str, hook: HookFunction) -> Undo:
     return undo
 
 
-def _wrapper(function: Callable[..., Any], where: str, hook: HookFunction) -> tuple[Callable[..., Any], Undo]:
-    awake = True
+def _wrapper(
+    function: Callable[..., Any], where: str, hook: HookFunction, *, awake: bool
+) -> tuple[Callable[..., Any], Undo]:
+    undone = False
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if _silent or not awake:
+        if undone or (_silent and not awake):
             return function(*args, **kwargs)
         call = Call(function, args, kwargs)
         steps = _begin(hook, call, where)
@@ -150,8 +153,8 @@ def _wrapper(function: Callable[..., Any], where: str, hook: HookFunction) -> tu
     setattr(wrapper, _ORIGINAL, function)
 
     def sleep() -> None:
-        nonlocal awake
-        awake = False
+        nonlocal undone
+        undone = True
 
     return wrapper, sleep
 

@@ -2,7 +2,8 @@
 
 A process with a begun run exports ``AUTOLOG_PARENT=<run directory>|<pid>``. A process that finds it there and was
 started to work for the parent (multiprocessing, joblib, a rank of the same job) joins that run; any other script
-that a training starts is a run of its own, with that run as its ``parent``.
+that a training starts is a run of its own, with that run as its ``parent``. ``AUTOLOG_LAUNCHED=<job>|<rank>|<pid>``
+says which process is a rank: those it starts inherit its launcher's variables, but are not ranks.
 """
 
 from __future__ import annotations
@@ -11,23 +12,40 @@ import os
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+from autolog import config
+from autolog.job import Job, from_environment
+
+if TYPE_CHECKING:
+    from autolog.events import RunStart
 
 __all__ = [
     "PARENT_VARIABLE",
     "Identity",
+    "Liveness",
     "Parent",
     "boot_id",
     "export",
     "identity",
     "is_owner",
+    "job",
+    "liveness",
+    "own_file",
     "parent",
+    "rank",
     "role",
+    "started",
     "withdraw",
 ]
 
 PARENT_VARIABLE = "AUTOLOG_PARENT"
+_LAUNCHED_VARIABLE = "AUTOLOG_LAUNCHED"
 _WORKER_COMMANDS = ("from multiprocessing.", "joblib.externals.loky.backend")
+
+
+Liveness: TypeAlias = Literal["alive", "gone", "rebooted", "unseen"]
+"""``unseen``: the process cannot be seen from here (another host or pid namespace, or no ``/proc``)."""
 
 
 class Parent(NamedTuple):
@@ -49,6 +67,8 @@ class Identity(NamedTuple):
 
 def export(directory: Path) -> None:
     """Let processes that this one starts find its run."""
+    if not is_owner(directory):
+        _inherited[:] = [text for text in [os.environ.get(PARENT_VARIABLE)] if text]
     os.environ[PARENT_VARIABLE] = f"{directory}|{os.getpid()}"
 
 
@@ -58,8 +78,14 @@ def is_owner(directory: Path) -> bool:
 
 
 def withdraw() -> None:
-    """The run has ended: processes that start now are no part of it."""
+    """The run has ended: processes that start now are no part of it, but of what this process is part of."""
     os.environ.pop(PARENT_VARIABLE, None)
+    if _inherited:
+        os.environ[PARENT_VARIABLE] = _inherited[0]
+
+
+_inherited: list[str] = []
+"""What the variable said before this process's run began."""
 
 
 def parent() -> Parent | None:
@@ -70,11 +96,59 @@ def parent() -> Parent | None:
     return Parent(Path(directory), int(pid))
 
 
+def job() -> Job | None:
+    """This process's place in a job of several; ``None`` where it is no rank, or the setting ``ranks`` is off."""
+    pid = os.getpid()
+    if pid not in _jobs:  # looked up once: a program may change its variables, and a fork is no rank
+        _jobs.clear()
+        _jobs[pid] = _find_job(pid)
+    return _jobs[pid]
+
+
+_jobs: dict[int, Job | None] = {}
+
+
+def _find_job(pid: int) -> Job | None:
+    found = from_environment() if config.settings().ranks else None
+    if found is None:
+        return None
+    mark = f"{found.key}|{found.rank}|"
+    known = os.environ.get(_LAUNCHED_VARIABLE, "")
+    if known.startswith(mark) and known != f"{mark}{pid}":
+        return None
+    os.environ[_LAUNCHED_VARIABLE] = f"{mark}{pid}"
+    return found
+
+
+def rank() -> int:
+    """This process's rank in its job, or that of the rank whose worker it is; 0 outside of one."""
+    found = job()
+    if found is not None:
+        return found.rank
+    text = os.environ.get("RANK", os.environ.get("LOCAL_RANK", ""))
+    return int(text) if text.isdigit() else 0
+
+
+def own_file(name: str) -> str:
+    """``console.log`` → ``console.3.log`` on rank 3: each process of a job has a file of its own."""
+    stem, dot, suffix = name.partition(".")
+    return f"{stem}.{rank()}{dot}{suffix}" if role() == "rank" else name
+
+
 def role() -> Literal["main", "rank", "worker"]:
-    """``worker``: started by multiprocessing or joblib. ``rank``: started for the job of an exported run."""
+    """What this process is to its run.
+
+    ``worker``: started by multiprocessing or joblib. ``rank``: one of a job, not the first; by its launcher's
+    variables, or started by the exported run (Lightning). ``main``: all others.
+    """
     command = " ".join(sys.orig_argv[1:4])
     if any(words in command for words in _WORKER_COMMANDS):
         return "worker"
+    found = job()
+    if found is not None:
+        return "rank" if found.rank else "main"
+    if _LAUNCHED_VARIABLE in os.environ:
+        return "main"
     if parent() is not None and os.environ.get("LOCAL_RANK", os.environ.get("RANK", "")).isdigit():
         return "rank"
     return "main"
@@ -83,7 +157,7 @@ def role() -> Literal["main", "rank", "worker"]:
 def identity() -> Identity:
     """This process's identity. Where the system does not tell a part, that part is empty."""
     pid = os.getpid()
-    return Identity(pid, os.uname().nodename, boot_id(), _started(pid), _link("/proc/self/ns/pid"))
+    return Identity(pid, os.uname().nodename, boot_id(), started(pid), _link("/proc/self/ns/pid"))
 
 
 @cache
@@ -95,7 +169,8 @@ def boot_id() -> str:
         return ""
 
 
-def _started(pid: int) -> float:
+def started(pid: int) -> float:
+    """Start of a process in clock ticks since boot; 0 where that cannot be seen."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
@@ -108,3 +183,25 @@ def _link(path: str) -> str:
         return str(Path(path).readlink())
     except OSError:
         return ""
+
+
+def liveness(start: RunStart) -> Liveness:
+    """Whether the process that wrote ``start`` is alive, as far as this process can see.
+
+    Process ids are used again, so host, boot id, pid namespace and the process's start time must all agree.
+    """
+    here = identity()
+    if not start.host or start.host != here.host or not start.boot or not here.boot:
+        return "unseen"
+    if start.boot != here.boot:
+        return "rebooted"
+    if start.pid_namespace and start.pid_namespace != here.pid_namespace:
+        return "unseen"
+    try:
+        stat = Path(f"/proc/{start.pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return "gone"
+    fields = stat.rpartition(")")[2].split()
+    if fields[0] in ("Z", "X") or float(fields[19]) != start.pid_started:
+        return "gone"
+    return "alive"

@@ -8,14 +8,21 @@ __all__ = ["install"]
 
 
 def install() -> None:
-    """Switch everything on, once. Under ``AUTOLOG=off`` nothing; in a worker only what explicit logging needs."""
+    """Switch everything on, once. Under ``AUTOLOG=off`` nothing; in a worker only what explicit logging needs.
+
+    A rank is silent too, but its console and its end are its own.
+    """
     if current.is_off():
         return
     with guard.guard("startup"):
         config.settings()
         current.install()
-        if process.role() != "main":
+        role = process.role()
+        if role != "main":
             patching.silence()
+        if role == "worker":
             return
         capture.install()
+        if role == "rank":
+            return
         plugins.install()

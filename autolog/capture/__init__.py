@@ -11,13 +11,19 @@ __all__ = ["after_end", "begin", "end", "install"]
 
 
 def install() -> None:
-    """Watch the process from now on; nothing is written before a run begins."""
-    from autolog import plugins
-    from autolog.capture import arguments, console, exit, failures, seeds  # noqa: A004  the fact's name
+    """Watch the process from now on; nothing is written before a run begins.
+
+    Of a rank only what is its own: what it prints, how it ends, and autolog's errors in it.
+    """
+    from autolog import plugins, process
+    from autolog.capture import arguments, console, exit, failures, groups, seeds  # noqa: A004  the fact's name
 
     failures.install()
     exit.install()
+    groups.install()
     plugins.add_fact("console", console.install)
+    if process.role() == "rank":
+        return
     plugins.add_fact("command", arguments.install)
     plugins.add_fact("seeds", seeds.install)
 

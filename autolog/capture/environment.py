@@ -38,7 +38,8 @@ _ALLOWED = _Names(
     LANG LC_ALL CONDA_DEFAULT_ENV VIRTUAL_ENV
     """
 )
-_OWN = ("AUTOLOG_PARENT", "AUTOLOG_RENDEZVOUS")  # how autolog's processes find each other: another in each run
+# How autolog's processes find each other: another in each run.
+_OWN = ("AUTOLOG_LAUNCHED", "AUTOLOG_PARENT", "AUTOLOG_RENDEZVOUS")
 _LAUNCHER = _Names(
     """
     SLURM_JOB_* SLURM_JOBID SLURM_ARRAY_* SLURM_PROCID SLURM_LOCALID SLURM_NODEID SLURM_NODELIST SLURM_NNODES

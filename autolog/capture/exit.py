@@ -12,7 +12,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from autolog import current, guard, patching, plugins
+from autolog import current, guard, patching, plugins, process
 from autolog.run import exit_status
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def begin(run: Run) -> None:
     if faulthandler.is_enabled():
         return
     try:
-        _state.dumps = (run.directory / "fatal.log").open("wb", buffering=0)
+        _state.dumps = (run.directory / process.own_file("fatal.log")).open("wb", buffering=0)
     except OSError as error:
         guard.report("exit.begin", error)
         return
@@ -86,7 +86,7 @@ def _announce(run: Run) -> None:
     except FileNotFoundError:  # it has ended before us
         return
     try:
-        os.write(fd, os.fsencode(f"{os.getpid()}|{run.directory}\n"))
+        os.write(fd, os.fsencode(f"{os.getpid()}|{process.rank()}|{run.directory}\n"))
     finally:
         os.close(fd)
 
@@ -110,7 +110,7 @@ def end(run: Run) -> None:
     _stop_dumps()
     _state.dumps.close()
     _state.dumps = None
-    dump = run.directory / "fatal.log"
+    dump = run.directory / process.own_file("fatal.log")
     try:
         if dump.stat().st_size == 0:
             dump.unlink()
@@ -134,10 +134,8 @@ def _stop_dumps() -> None:
 
 
 def _at_exit() -> None:
-    from autolog import process
-
     with guard.guard("exit"):
-        run = current.begun()
+        run = current.begun() or current.join_job()
         if run is None or not process.is_owner(run.directory):
             return
         error = uncaught()
@@ -201,7 +199,7 @@ def exit_code() -> int | None:
 
 
 def _watch_exit() -> Iterable[Undo]:
-    yield patching.patch(sys, "exit", _exit_hook)
+    yield patching.patch(sys, "exit", _exit_hook, awake=True)
 
 
 def _exit_hook(call: Call) -> Hook:

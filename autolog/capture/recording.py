@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from autolog import config, events, guard, plugins
+from autolog import config, events, guard, plugins, process
 from autolog.capture import arguments, command, console, environment, exit, failures, seeds  # noqa: A004  the fact's name
 from autolog.sidecar import launch
 
@@ -35,8 +35,17 @@ _open: dict[str, _Open] = {}
 
 
 def begin(run: Run) -> None:
-    """Write what is known, start the sidecar, and keep watching."""
+    """Write what is known, start the sidecar, and keep watching.
+
+    What all ranks have in common rank 0 writes; one rank of each node starts a sidecar there.
+    """
     _open[run.id] = _Open()
+    if process.role() == "rank":
+        job = process.job()
+        leads = job is not None and job.local_rank == 0
+        common = {"failures": failures.begin, "exit": exit.begin, "console": _attach_console}
+        _each(run, common | ({"sidecar": launch.start} if leads else {}))
+        return
     actions = {
         "failures": failures.begin,
         "command": _command,  # before the others: it learns which secrets were given
@@ -70,8 +79,10 @@ def end(run: Run) -> None:
 
 
 def after_end(run: Run) -> None:
-    """Let the sidecar finish, and wait for it as long as the settings say."""
-    _each(run, {"sidecar.end": launch.ended, "sidecar.wait": launch.wait})
+    """Let the sidecar finish, and wait for it as long as the settings say; rank 0 does for all."""
+    _each(run, {"sidecar.end": launch.ended})
+    if process.role() != "rank":
+        _each(run, {"sidecar.wait": launch.wait})
 
 
 def _each(run: Run, actions: Mapping[str, Callable[[Run], None]]) -> None:
@@ -164,7 +175,7 @@ def _attach_console(run: Run) -> None:
     def lost(count: int, detail: str) -> None:
         run.log_health("lost", "console", count, detail)
 
-    console.attach(run.directory / "console.log", run.redactor, lost)
+    console.attach(run.directory / process.own_file("console.log"), run.redactor, lost)
 
 
 def _detach_console(run: Run) -> None:

@@ -32,7 +32,7 @@ def page(run: RunSummary, *, now: float) -> Iterator[RenderableType]:
         now: The present.
     """
     yield from _head(run, now)
-    for section in (_exception, _args, _metrics, _children, _params, _other, _assets, _health):
+    for section in (_exception, _ranks, _args, _metrics, _children, _params, _other, _assets, _health):
         yield from section(run)
 
 
@@ -86,6 +86,20 @@ def _exception(run: RunSummary) -> Iterator[RenderableType]:
     if traceback:
         yield heading("Traceback")
         yield text.clean(traceback.rstrip())
+
+
+def _ranks(run: RunSummary) -> Iterator[RenderableType]:
+    """Of a job those ranks that stand otherwise than the run; all of them are in ``--json``."""
+    ranks = [one for one in run.processes if one["role"] == "rank"]
+    odd = [one for one in ranks if one.get("status") != run.status]
+    if odd:
+        yield heading(f"Ranks that ended otherwise ({len(odd)} of {len(ranks) + 1})")
+        yield _pairs((f"rank {one['rank']}", _fate(one)) for one in odd)
+
+
+def _fate(one: Mapping[str, Any]) -> str:
+    how = ending(one)
+    return f"{text.status(one['status'])}{': ' if how else ''}{how}"
 
 
 def _args(run: RunSummary) -> Iterator[RenderableType]:

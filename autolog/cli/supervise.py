@@ -130,10 +130,10 @@ class _Rendezvous:
         """Write how process ``pid`` ended into the runs that it has named."""
         os.lseek(self._fd, 0, os.SEEK_SET)
         with os.fdopen(os.dup(self._fd), "r", encoding="utf-8", errors="surrogateescape") as lines:
-            runs = [line.rstrip("\n").partition("|") for line in lines]
-        for owner, _, directory in runs:
+            runs = [line.rstrip("\n").split("|", 2) for line in lines]
+        for owner, rank, directory in runs:
             if owner == str(pid) and Path(directory).is_dir():
-                _write_exit(Path(directory), pid, status)
+                _write_exit(Path(directory), pid, int(rank), status)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -142,7 +142,7 @@ class _Rendezvous:
             self._file.unlink(missing_ok=True)
 
 
-def _write_exit(directory: Path, pid: int, status: int) -> None:
+def _write_exit(directory: Path, pid: int, rank: int, status: int) -> None:
     from autolog import events
     from autolog.journal import SYSTEM
 
@@ -150,6 +150,7 @@ def _write_exit(directory: Path, pid: int, status: int) -> None:
     record = events.Exit(
         time=time.time(),
         pid=pid,
+        rank=rank,
         source="parent",
         exit_code=None if signalled else os.WEXITSTATUS(status),
         signal=os.WTERMSIG(status) if signalled else None,

@@ -73,7 +73,9 @@ class Gatherer:
         try:
             value = gather()
             if value is not None:
-                self._append(events.Fact(time=time.time(), name=fact, value=value))
+                node = self._job["node"]
+                name_here = f"{fact}.{node}" if node else fact
+                self._append(events.Fact(time=time.time(), name=name_here, value=value))
             self._note_redactions()
         except Exception:
             self._say("error", f"capture.{name}", traceback.format_exc())

@@ -7,6 +7,7 @@ the training process's memory (CPython uses ``vfork`` here).
 
 from __future__ import annotations
 
+import marshal
 import os
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from autolog import config, events, guard, plugins, process
-from autolog.journal import SYSTEM, journals
+from autolog.journal import is_system, journals
 from autolog.saying import say
 from autolog.sidecar.progress import states
 
@@ -29,6 +30,8 @@ __all__ = ["ended", "start", "wait"]
 _MAIN = Path(__file__).with_name("__main__.py")
 _FACTS = {"git": "git", "host": "host", "gpus": "host", "packages": "packages"}
 """Facts that the sidecar gathers, and under which name each is switched off."""
+_COMMON = ("git", "packages")
+"""Facts that all nodes of a job have in common: only the first gathers them."""
 _wakes: dict[Path, int] = {}
 """Per open run: the eventfd that wakes its sidecar."""
 
@@ -85,7 +88,7 @@ def wait(run: Run) -> None:
 
 def _undelivered(directory: Path, remote: list[str]) -> list[str]:
     """The backends that have not acknowledged all that processes of the run have written; samples go on and on."""
-    sizes = {path.name: path.stat().st_size for path in journals(directory) if path.name != SYSTEM}
+    sizes = {path.name: path.stat().st_size for path in journals(directory) if not is_system(path.name)}
     known = states(directory)
     return [
         name
@@ -151,20 +154,21 @@ def _run_in_background(arguments: list[str], fds: list[int]) -> None:
         "start_new_session": True,
     }
     try:
-        shell = subprocess.Popen(["/bin/sh", "-c", '"$@" &', "sh", *command], **options)
-    except FileNotFoundError:  # no shell in this container: then it is a child of ours
-        _children.append(subprocess.Popen(command, **options))
-        return
-    shell.wait()
+        between = subprocess.Popen(["/bin/sh", "-c", '"$@" &', "sh", *command], **options)
+    except OSError:  # no shell in this container: Python does the same, more slowly
+        between = subprocess.Popen([sys.executable, "-I", "-S", "-c", _LEAVE, *command], **options)
+    between.wait()
 
 
-_children: list[subprocess.Popen[bytes]] = []
-"""Only without ``/bin/sh``: kept, so that the interpreter does not warn about a child still running."""
+_LEAVE = "import os, sys\nif not os.fork(): os.execv(sys.argv[1], sys.argv[1:])\nos._exit(0)"
 
 
 def _job(run: Run, settings: config.Settings, pidfd: int, wake: int) -> bytes:
     """What the sidecar needs to know; sent through a pipe, since a command line, which all see, holds no token."""
     identity = process.identity()
+    launched = process.job()
+    node = launched.node if launched and launched.rank else ""
+    disabled = [name for name, switch in _FACTS.items() if plugins.is_disabled(switch)]
     job = {
         "directory": str(run.directory),
         "id": run.id,
@@ -174,15 +178,18 @@ def _job(run: Run, settings: config.Settings, pidfd: int, wake: int) -> bytes:
         "pid_started": identity.pid_started,
         "pidfd": pidfd,
         "wake": wake,
-        "path": [entry for entry in sys.path if os.path.isabs(entry)],  # noqa: PTH117  as text, and quick
+        # Programs put all sorts of things there. As text, and quick:
+        "path": [entry for entry in sys.path if isinstance(entry, str) and os.path.isabs(entry)],  # noqa: PTH117
         "gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
         "cwd": _cwd(),
         "script": _script(),
-        "disabled": [name for name, switch in _FACTS.items() if plugins.is_disabled(switch)],
+        "disabled": [*disabled, *(_COMMON if node else ())],
+        "node": node,
+        "journal": run.journal.path.name,
         "settings": msgspec.structs.asdict(settings),
         "secrets": run.redactor.known(),
     }
-    return msgspec.json.encode(job)
+    return marshal.dumps(job)  # both ends are one Python, and file names that are no UTF-8 come through
 
 
 def _cwd() -> str:

@@ -19,12 +19,13 @@ from typing import Any
 import msgspec
 
 from autolog import config, events, process
-from autolog.journal import MAIN, SYSTEM, Journal, read
+from autolog.journal import MAIN, SYSTEM, Journal, last_line, read
 from autolog.plugins import RunEnd, RunHeader
 from autolog.sidecar import deliver, facts, kernel, oom
+from autolog.sidecar.ranks import Ranks
 from autolog.sidecar.sample import Sampler
 
-__all__ = ["last_line", "main", "signal_of_dump"]
+__all__ = ["main", "signal_of_dump"]
 
 _BEAT = 60.0
 """Samples are thinned to this many seconds at most: they are the heartbeat too."""
@@ -63,6 +64,8 @@ class _Sidecar:
         self.pidfd = job["pidfd"] if job["pidfd"] >= 0 else None
         self.wake = job["wake"] if job["wake"] >= 0 else None
         self.interval = min(max(self.settings.sample_interval, 0.05), _BEAT)
+        self.node = str(job["node"])
+        self.main = self.directory / job["journal"]
         self.started = time.monotonic()
         self.terminated = 0.0
         self.dead = False
@@ -72,8 +75,9 @@ class _Sidecar:
         own = msgspec.structs.replace(
             self.header, time=time.time(), role="sidecar", resumed=False, **identity._asdict()
         )
-        self.journal = Journal(self.directory / SYSTEM, own)
+        self.journal = Journal(self.directory / (f"system.{self.node}.jsonl" if self.node else SYSTEM), own)
         self.oom = oom.Watch(self.pid)
+        self.ranks = Ranks(self.directory, self.header, self.oom)
         self.exit: events.Exit | None = None
         self.sampler = Sampler(self.pid, self.directory, job["gpus"])
         self.delivery = deliver.Delivery(self.settings, RunHeader(self.header, str(self.directory)), self.say)
@@ -83,7 +87,7 @@ class _Sidecar:
     def _header(self, job: dict[str, Any]) -> events.RunStart:
         """The run's own header; made up from the job where its journal could not be written."""
         try:
-            for record, _ in read(self.directory / MAIN):
+            for record, _ in read(self.main):
                 if isinstance(record, events.RunStart) and record.pid == self.pid:
                     return record
         except OSError:
@@ -121,20 +125,38 @@ class _Sidecar:
         self.append(events.Fact(time=time.time(), name="sampling", value=self._sampling()))
         self._sample()
         self._facts.start()
-        self.delivery.start()
-        poller = select.poll()
-        for fd in (self.pidfd, self.wake, self.stop_reader):
-            if fd is not None:
-                poller.register(fd, select.POLLIN)
+        if not self.node:
+            self.delivery.start()
         due = time.monotonic() + min(1.0, self.interval)
         while not self._over():
-            ready = {fd for fd, _ in poller.poll(max(0.0, self._patience(due)) * 1000)}
+            ready = self._wait(due)
             self._drain(ready)
-            self.dead = self.pidfd in ready if self.pidfd is not None else not self._alive()
-            if not self.dead and time.monotonic() >= due:
+            if not self.dead:
+                self.dead = self.pidfd in ready if self.pidfd is not None else not self._alive()
+                if self.dead:
+                    self._note_ranks()  # those that died first come first
+                    self.exit = self._exit()
+                    self.append(self.exit)
+            self._note_ranks(look=False)
+            if time.monotonic() >= due and not self._over():
                 self._sample()
                 due = time.monotonic() + self._current_interval()
         self.delivery.wake()
+
+    def _note_ranks(self, *, look: bool = True) -> None:
+        """Write how ranks ended that have died."""
+        if look:
+            self.ranks.look()
+        for record in self.ranks.exits():
+            self.append(record)
+
+    def _wait(self, due: float) -> set[int]:
+        """Wait for a death, a word, or the next sample; the descriptors that say something."""
+        poller = select.poll()
+        for fd in (None if self.dead else self.pidfd, self.wake, self.stop_reader, *self.ranks.fds):
+            if fd is not None:
+                poller.register(fd, select.POLLIN)
+        return {fd for fd, _ in poller.poll(max(0.0, self._patience(due)) * 1000)}
 
     def _sampling(self) -> dict[str, Any]:
         return {
@@ -159,12 +181,14 @@ class _Sidecar:
                 self.delivery.wake()
 
     def _over(self) -> bool:
-        if self.dead:
-            return True
         if self.terminated and time.monotonic() - self.terminated > _TERM_GRACE:
             return True
-        end = self.end()
-        return end is not None and not end.at_exit
+        if not self.dead:
+            end = self.end()
+            if end is None or end.at_exit:
+                return False
+        self.ranks.look()  # what it does not see now, nobody watches
+        return self.ranks.all_over()
 
     def _alive(self) -> bool:
         """Without a pidfd: whether a process of that id and start is there and no zombie."""
@@ -177,7 +201,7 @@ class _Sidecar:
     def end(self) -> events.End | None:
         """The ``end`` record, which is the last line of the main journal; ``None`` while the run goes on."""
         try:
-            line = last_line(self.directory / MAIN)
+            line = last_line(self.main)
             record = events.decode(line) if line else None
         except (OSError, msgspec.DecodeError):
             return None
@@ -186,6 +210,8 @@ class _Sidecar:
     def _sample(self) -> None:
         if self.oom.rise():
             self.say("notice", "oom", "the kernel killed a process of this run's memory cgroup: out of memory")
+        self.ranks.look()
+        self.sampler.others = self.ranks.pids
         try:
             values = self.sampler.sample()
         except Exception:  # a sample less must not end the watch; said once
@@ -199,14 +225,18 @@ class _Sidecar:
 
     def close(self) -> None:
         """Write how the process ended, compact, let the backends catch up, and let go of everything."""
-        if self.dead:
-            self.exit = self._exit()
-            self.append(self.exit)
         self._facts.join()
-        if (self.dead or self.end() is not None) and self.directory.is_dir():
+        if (self.dead or self.end() is not None) and self.directory.is_dir() and self._leads():
             self._compact()
-        self.delivery.close(RunEnd(self.end(), self.exit))
+        if self._leads():
+            if self.node:
+                self.delivery.start()
+            self.delivery.close(RunEnd(self.end(), self.exit))
         self.journal.close()
+
+    def _leads(self) -> bool:
+        """Whether nobody else compacts and delivers: not where rank 0 writes into the same directory."""
+        return not self.node or not (self.directory / MAIN).exists()
 
     def _compact(self) -> None:
         from autolog.store import compact
@@ -219,8 +249,9 @@ class _Sidecar:
             self.say("error", "compact", traceback.format_exc())
 
     def _exit(self) -> events.Exit:
+        now = time.time()
         died = kernel.death(self.pid, self.pid_started, self.pidfd)
-        dump = _dump(self.directory / "fatal.log")
+        dump = _dump(self.directory / self.main.name.replace("journal", "fatal").replace(".jsonl", ".log"))
         source, number, detail = died.source, died.signal, dump
         if died.source == "none" and dump:
             number = signal_of_dump(dump)
@@ -229,8 +260,8 @@ class _Sidecar:
         if oom_kill:
             detail = "the kernel's out-of-memory killer"
         return events.Exit(
-            time=time.time(), pid=self.pid, source=source, exit_code=died.exit_code, signal=number, oom=oom_kill,
-            detail=detail,
+            time=now, pid=self.pid, rank=self.header.rank, source=source, exit_code=died.exit_code,
+            signal=number, oom=oom_kill, detail=detail,
         )  # fmt: skip
 
 
@@ -269,19 +300,3 @@ def _responds(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def last_line(path: Path) -> bytes:
-    """The last complete line of a file, read from its end; empty where there is none."""
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        block, tail = 4096, b""
-        while size > 0:
-            begin = max(0, size - block)
-            file.seek(begin)
-            tail = file.read(size - begin).rpartition(b"\n")[0]
-            found = tail.rpartition(b"\n")
-            if found[1] or begin == 0:
-                return found[2]
-            block *= 4
-    return b""

@@ -17,7 +17,7 @@
 | ``gpu.N.process_memory_bytes`` | memory on GPU N of the process tree; absent where NVML sees other process ids |
 
 Rates and percentages of CPU time need two looks: the first sample does not have them. What the system does not tell
-is absent, never zero.
+is absent, never zero. Of a job, the training process stands for all ranks on this node.
 """
 
 from __future__ import annotations
@@ -63,6 +63,8 @@ class Sampler:
 
     def __init__(self, pid: int, directory: Path, visible: str | None) -> None:
         self._pid = pid
+        self.others: list[int] = []
+        """More processes of the run on this machine: the other ranks of the node."""
         self._directory = directory
         self._gpus = Gpus(visible)
         self._time = 0.0
@@ -84,11 +86,13 @@ class Sampler:
         return {name: round(value, 3) if isinstance(value, float) else value for name, value in values.items()}
 
     def _tree(self) -> dict[_Key, _Usage]:
-        try:
-            main = psutil.Process(self._pid)
-            family = [main, *main.children(recursive=True)]
-        except psutil.Error:
-            return {}
+        family = []
+        for pid in (self._pid, *self.others):
+            try:
+                main = psutil.Process(pid)
+                family += [main, *main.children(recursive=True)]
+            except psutil.Error:
+                continue
         found = {}
         for member in family:
             try:

@@ -129,7 +129,7 @@ def _sizes(directory: Path) -> dict[str, int]:
     return {
         path.name: path.stat().st_size
         for path in journal.journals(directory)
-        if path.name not in (journal.SYSTEM, journal.EDITS)
+        if path.name != journal.EDITS and not journal.is_system(path.name)
     }
 
 

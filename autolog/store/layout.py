@@ -44,7 +44,7 @@ def stamp_of(directory: str | Path) -> str:
         with os.scandir(directory) as entries:
             for entry in entries:
                 name = entry.name
-                if name.endswith(".jsonl") and (name.startswith("journal") or name == journal.SYSTEM):
+                if name.endswith(".jsonl") and (name.startswith("journal") or journal.is_system(name)):
                     stat = entry.stat()
                     parts.append(f"{name}:{stat.st_size}:{stat.st_mtime_ns}")
     except OSError:

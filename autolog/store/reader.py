@@ -38,7 +38,7 @@ def read_state(directory: Path, state: RunState | None = None) -> RunState:
         FileNotFoundError: there is no journal.
     """
     paths = journal.journals(directory)
-    if not any(path.name != journal.SYSTEM for path in paths):
+    if all(journal.is_system(path.name) for path in paths):
         raise FileNotFoundError(f"no journal in {directory}")
     state = state or RunState()
     sizes = {path.name: path.stat().st_size for path in paths}

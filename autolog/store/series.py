@@ -94,9 +94,14 @@ def series(run: RunSummary, metric: str) -> list[Series]:
     return list(found.values())
 
 
-def system_samples(directory: str | Path) -> Iterator[Sample]:
-    """The sidecar's samples of a run, oldest first."""
-    path = Path(directory) / journal.SYSTEM
+def system_samples(directory: str | Path, node: str = "") -> Iterator[Sample]:
+    """The sidecar's samples of a run, oldest first.
+
+    Args:
+        directory: The run's directory.
+        node: Of a job on several nodes, which; default: the one of rank 0.
+    """
+    path = Path(directory) / (f"system.{node}.jsonl" if node else journal.SYSTEM)
     if path.exists():
         for record, _ in journal.read(path, problems=[]):
             if isinstance(record, events.System):
@@ -127,7 +132,8 @@ def reduced(values: Sequence[float], most: int) -> list[int]:
 
 
 def _metric_journals(directory: Path) -> list[Path]:
-    return [path for path in journal.journals(directory) if path.name not in (journal.SYSTEM, journal.EDITS)]
+    found = journal.journals(directory)
+    return [path for path in found if path.name != journal.EDITS and not journal.is_system(path.name)]
 
 
 def _journal_points(path: Path, wanted: frozenset[str] | None) -> Iterator[Point]:

@@ -8,25 +8,23 @@ The rule, in order:
 3. An ``end`` alone counts as it stands.
 4. Neither: the process itself is looked for. Gone without a word: killed, cause unknown. Out of sight (another
    machine, another boot, another pid namespace): lost once the heartbeats have stopped.
+
+A job stands as its rank 0 does; :func:`of_job` has the one exception.
 """
 
 from __future__ import annotations
 
 import signal
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from autolog import process
+from autolog.process import Liveness, liveness
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from autolog import events
 
-__all__ = ["STALE_AFTER", "Liveness", "liveness", "resolve", "signal_name", "strongest"]
-
-Liveness: TypeAlias = Literal["alive", "gone", "rebooted", "unseen"]
-"""``unseen``: this reader cannot see the process (another host or pid namespace, or no ``/proc``)."""
+__all__ = ["STALE_AFTER", "Fate", "Liveness", "liveness", "of_job", "resolve", "signal_name", "strongest"]
 
 STALE_AFTER = 180.0
 """Seconds without any record after which a process out of sight counts as lost; the sidecar beats at least every 60."""
@@ -118,6 +116,51 @@ def _by_sight(last_heartbeat: float, liveness: Liveness, now: float) -> tuple[ev
     return "running", {}
 
 
+class Fate(NamedTuple):
+    """How one rank of a job ended."""
+
+    rank: int
+    status: events.Status
+    details: dict[str, Any]
+    """As of :func:`resolve`."""
+    time: float
+    """When; infinite where nobody knows."""
+
+
+def of_job(main: Fate, others: Iterable[Fate]) -> tuple[events.Status, dict[str, Any]]:
+    """The status of a run of several ranks: that of rank 0, with the rank that failed before it named; pure.
+
+    Where rank 0 did not fail but was only ended by its launcher after that, the run ended as the failed rank did.
+
+    Args:
+        main: Rank 0.
+        others: The other ranks.
+
+    Returns:
+        The status, and details as of :func:`resolve`; ``rank`` is among them where another rank failed first.
+    """
+    own = main.status, main.details
+    if main.status not in ("failed", "killed"):
+        return own
+    ended_by = main.details.get("signal")
+    failed = [fate for fate in others if fate.time <= main.time and _failed_by_itself(fate, ended_by)]
+    if not failed:
+        return own
+    first = min(failed, key=lambda fate: fate.time)
+    if main.status == "killed" and ended_by in ("TERM", "KILL") and not main.details.get("oom"):
+        cause = f"rank {first.rank} {first.status} first; rank {main.rank} was then ended by signal {ended_by}"
+        return first.status, first.details | {"rank": first.rank, "cause": cause}
+    return main.status, main.details | {"rank": first.rank, "cause": f"rank {first.rank} {first.status} first"}
+
+
+def _failed_by_itself(fate: Fate, ended_by: str | None) -> bool:
+    """A launcher ends all ranks by the same signal, and that first of all by SIGTERM."""
+    number = fate.details.get("signal")
+    if fate.status == "killed":
+        return number != "TERM" and (number != ended_by or "oom" in fate.details)
+    return fate.status == "failed"
+
+
 def strongest(exits: Iterable[events.Exit], pid: int) -> events.Exit | None:
     """The most trustworthy ``exit`` record of process ``pid``: kernel, parent, zombie, signal dump, nothing."""
     mine = [record for record in exits if record.pid == pid]
@@ -135,25 +178,3 @@ def signal_name(number: int) -> str:
         return signal.Signals(number).name.removeprefix("SIG")
     except ValueError:
         return str(number)
-
-
-def liveness(start: events.RunStart) -> Liveness:
-    """Whether the process that wrote ``start`` is alive, as far as this process can see.
-
-    Process ids are used again, so host, boot id, pid namespace and the process's start time must all agree.
-    """
-    here = process.identity()
-    if not start.host or start.host != here.host or not start.boot or not here.boot:
-        return "unseen"
-    if start.boot != here.boot:
-        return "rebooted"
-    if start.pid_namespace and start.pid_namespace != here.pid_namespace:
-        return "unseen"
-    try:
-        stat = Path(f"/proc/{start.pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return "gone"
-    fields = stat.rpartition(")")[2].split()
-    if fields[0] in ("Z", "X") or float(fields[19]) != start.pid_started:
-        return "gone"
-    return "alive"

@@ -66,7 +66,8 @@ class RunSummary(msgspec.Struct, kw_only=True):
     assets: list[dict[str, Any]] = []
     children: list[RunSummary] = []
     processes: list[dict[str, Any]] = []
-    """The processes that wrote to the run: ``role, rank, pid, host, status``."""
+    """The processes that wrote to the run: ``role, rank, pid, host``, ``node`` in a job; where known ``status`` and
+    ``exception``, and of ranks the rest of what ``end`` says of a run."""
     health: dict[str, Any] = {}
     directory: str = ""
 
@@ -110,7 +111,11 @@ def summarize(state: RunState, directory: Path, *, now: float | None = None) -> 
     """
     root = state.root
     start = _main_start(state, directory)
-    status, end, ended = _ending(state, start, clock.time() if now is None else now)
+    now = clock.time() if now is None else now
+    word = _main_end(state)
+    status, end, ended = _ending(state, start, word, now)
+    fates = {name: _fate(state, file, now) for name, file in state.files.items() if _is_other_rank(file, start)}
+    status, end = statuses.of_job(statuses.Fate(start.rank, status, end, _last_word(word, ended)), fates.values())
     first = [file.start.time for file in state.files.values() if file.start] + [state.first or start.time]
     summary = _node_summary(root, start.id, start, status)
     summary.name = state.renamed.value if state.renamed else start.name
@@ -118,7 +123,9 @@ def summarize(state: RunState, directory: Path, *, now: float | None = None) -> 
     summary.status, summary.end, summary.ended_at = status, end, ended
     summary.started_at = min(first)
     summary.children = _tree(state, start, status, ended)
-    summary.processes = [_process(file) for file in state.files.values() if file.start and file.start.pid]
+    summary.processes = [
+        _process(file, fates.get(name)) for name, file in state.files.items() if file.start and file.start.pid
+    ]
     summary.health = _health(state, running=status == "running")
     for one in descendants(summary):
         one.directory = str(directory)
@@ -129,7 +136,7 @@ def summarize(state: RunState, directory: Path, *, now: float | None = None) -> 
 def _main_file(state: RunState) -> FileState | None:
     if journal.MAIN in state.files:
         return state.files[journal.MAIN]
-    others = [name for name in sorted(state.files) if name not in (journal.EDITS, journal.SYSTEM)]
+    others = [name for name in sorted(state.files) if name != journal.EDITS and not journal.is_system(name)]
     return state.files[others[0]] if others else None
 
 
@@ -146,10 +153,33 @@ def _main_start(state: RunState, directory: Path) -> events.RunStart:
     return events.RunStart(time=state.first or 0.0, id=name, name=name, project=project, pid=pid)
 
 
-def _ending(state: RunState, start: events.RunStart, now: float) -> tuple[events.Status, dict[str, Any], float | None]:
+def _main_end(state: RunState) -> events.End | None:
     main = _main_file(state)
-    end = main.end if main else None
-    exits = [record for record in state.exits if record.time >= start.time]
+    return main.end if main else None
+
+
+def _is_other_rank(file: FileState, main: events.RunStart) -> bool:
+    return file.start is not None and file.start.role == "rank" and file.start is not main
+
+
+def _fate(state: RunState, file: FileState, now: float) -> statuses.Fate:
+    start = file.start
+    assert start is not None  # noqa: S101  see _is_other_rank()
+    status, details, ended = _ending(state, start, file.end, now)
+    told = "source" in details and details["source"] != "none"
+    return statuses.Fate(start.rank, status, details, _last_word(file.end, ended if told else None))
+
+
+def _last_word(end: events.End | None, ended: float | None) -> float:
+    """When a rank was at its end: its own word comes before anybody notices that it is dead."""
+    return end.time if end is not None else math.inf if ended is None else ended
+
+
+def _ending(
+    state: RunState, start: events.RunStart, end: events.End | None, now: float
+) -> tuple[events.Status, dict[str, Any], float | None]:
+    """How the process of ``start`` stands or ended, and when."""
+    exits = [record for record in state.exits if record.time >= start.time and record.rank == start.rank]
     exit_record = statuses.strongest(exits, start.pid)
     latest = max((file.clock for name, file in state.files.items() if name != journal.EDITS), default=0.0)
     alive = statuses.liveness(start) if end is None and exit_record is None else "gone"
@@ -232,11 +262,15 @@ def _assets(node: Node) -> list[dict[str, Any]]:
     ]
 
 
-def _process(file: FileState) -> dict[str, Any]:
+def _process(file: FileState, fate: statuses.Fate | None) -> dict[str, Any]:
     start, end = file.start, file.end
     if start is None:
         return {}
     known: dict[str, Any] = {"role": start.role, "rank": start.rank, "pid": start.pid, "host": start.host}
+    if start.node:
+        known["node"] = start.node
+    if fate is not None:
+        return known | {"status": fate.status} | fate.details
     if end is not None:
         known["status"] = end.status
         if end.exception:

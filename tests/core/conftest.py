@@ -77,7 +77,7 @@ class Lab:
         """The process ids of all sidecars that have begun here."""
         return [
             record.pid
-            for path in self.runs.glob("lab/*/system.jsonl")
+            for path in self.runs.glob("lab/*/system*.jsonl")
             for record, _ in journal.read(path)
             if isinstance(record, events.RunStart)
         ]
@@ -93,6 +93,10 @@ class Lab:
         if begun:
             until(lambda: len(self.sidecars()) >= len(self.directories()))
         until(lambda: not any(is_alive(pid) for pid in self.sidecars()))
+
+    def until(self, condition) -> None:
+        """Wait for something that has to happen."""
+        until(condition)
 
     def close(self) -> None:
         for process in self.started:

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from autolog import events, journal
-from autolog.sidecar.loop import last_line, signal_of_dump
+from autolog.journal import last_line
+from autolog.sidecar.loop import signal_of_dump
 
 
 def test_sys_exit_is_itself_again_after_disable(lab):
