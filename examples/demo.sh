@@ -8,7 +8,12 @@ cd "$(dirname "$0")"
 export AUTOLOG_PROJECT="${AUTOLOG_PROJECT:-demo}"
 
 step() {
-    printf '\n\033[1m$ %s\033[0m\n' "$*"
+    line=
+    for word in "$@"; do
+        case $word in *[!A-Za-z0-9_./~=,-]*) word="\"$word\"" ;; esac
+        line="$line $word"
+    done
+    printf '\n\033[1m$%s\033[0m\n' "$line"
     "$@"
 }
 
@@ -18,6 +23,7 @@ step autolog run lightning_mlp.py --epochs 10 --lr 0.003
 step autolog run lightning_mlp.py --epochs 10 --lr 0.0003
 
 step autolog ls --project "$AUTOLOG_PROJECT"
+step autolog ls "args.C > 1" --columns name,args.C,params.svc__kernel
 step autolog plot last last~1 val_loss
 step autolog diff last~1 last
 step autolog show last
