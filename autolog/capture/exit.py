@@ -38,6 +38,7 @@ class _State:
     """The file faulthandler writes into, while the run is open."""
     enabled = False
     registered = False
+    undo: Undo | None = None
 
 
 _state = _State()
@@ -70,7 +71,14 @@ def begin(run: Run) -> None:
         return
     faulthandler.enable(file=_state.dumps)
     _state.enabled = True
+    _state.undo = patching.patch(faulthandler, "enable", _taken_over)
     _watch_term(faulthandler)
+
+
+def _taken_over(_: Call) -> Hook:
+    """The program switches faulthandler on itself: from then on it is its own, and stays on after the run."""
+    yield
+    _state.enabled = False
 
 
 def _announce(run: Run) -> None:
@@ -108,6 +116,9 @@ def end(run: Run) -> None:
     if _state.dumps is None:
         return
     _stop_dumps()
+    if _state.undo is not None:
+        _state.undo()
+        _state.undo = None
     _state.dumps.close()
     _state.dumps = None
     dump = run.directory / process.own_file("fatal.log")

@@ -66,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = _dispatch(words)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # the shell can close it: `>&-`
+            sys.stdout.flush()
     except CommandError as error:
         sys.stderr.write(f"autolog: {error}\n")
         return error.code

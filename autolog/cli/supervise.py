@@ -104,7 +104,8 @@ def _reap_others() -> None:
 def _die_by(number: int) -> None:
     """End as the child did, without another core file."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-    sys.stdout.flush()
+    if sys.stdout is not None:
+        sys.stdout.flush()
     if number not in (signal.SIGKILL, signal.SIGSTOP):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
