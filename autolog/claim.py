@@ -46,7 +46,7 @@ class _Claim(NamedTuple):
 
 
 def claim(root: Path, project: str, job: Job) -> Path:
-    """The directory of the job's run, for this rank to write to; it may have to be made.
+    """The directory of the job's run, for this rank to write to. Its journal is there already, empty, and its alone.
 
     Args:
         root: the runs directory, which the nodes share.
@@ -60,23 +60,41 @@ def claim(root: Path, project: str, job: Job) -> Path:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     while True:
         claims = _claims(root, folder)
-        found = _ours(claims, job)
-        if found is not None:
-            return found
-        number = claims[0].number + 1 if claims else 0
-        directory = root / project / naming.new_id()
-        try:
-            os.symlink(f"{project}/{directory.name}|{_who(job)}", folder / str(number))  # noqa: PTH211  text, no path
-        except FileExistsError:  # another rank was quicker: look at its claim
-            continue
-        for old in claims[_KEPT:]:
-            (folder / str(old.number)).unlink(missing_ok=True)
-        return directory
+        directory = _ours(claims, job) or _new(folder, claims, root / project, _who(job))
+        if directory is not None and _take(directory / _own_journal(job)):
+            return directory
 
 
 def find(root: Path, job: Job) -> Path | None:
     """The directory that another rank has claimed and this one may write to; ``None`` where there is none."""
     return _ours(_claims(root, root / FOLDER / job.key), job)
+
+
+def _new(folder: Path, claims: list[_Claim], project: Path, who: str) -> Path | None:
+    """Make the next claim; ``None`` where another rank was quicker."""
+    directory = project / naming.new_id()
+    number = claims[0].number + 1 if claims else 0
+    try:
+        os.symlink(f"{project.name}/{directory.name}|{who}", folder / str(number))  # noqa: PTH211  text, no path
+    except FileExistsError:
+        return None
+    for old in claims[_KEPT:]:
+        (folder / str(old.number)).unlink(missing_ok=True)
+    return directory
+
+
+def _take(path: Path) -> bool:
+    """Take this rank's place in a run; of two processes that say they are the same rank, one gets it."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return False
+    return True
+
+
+def _own_journal(job: Job) -> str:
+    return journal_name("rank" if job.rank else "main", job.rank)
 
 
 def _claims(root: Path, folder: Path) -> list[_Claim]:
@@ -94,7 +112,7 @@ def _claims(root: Path, folder: Path) -> list[_Claim]:
 
 def _ours(claims: list[_Claim], job: Job) -> Path | None:
     """The claim this rank has its place in; ``None`` where there is none. See the module's text."""
-    own, me = journal_name("rank" if job.rank else "main", job.rank), _who(job)
+    own, me = _own_journal(job), _who(job)
     mine = [claim for claim in claims if claim.who == me]
     if not mine and claims:
         newest, launcher = claims[0], me.rpartition(":")[0]

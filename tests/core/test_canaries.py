@@ -109,7 +109,7 @@ def recorded(tmp_path: Path) -> Path:
 @pytest.mark.skipif(sys.platform != "linux", reason="waits for the sidecar by its lock")
 def test_no_secret_in_any_stored_byte(recorded: Path) -> None:
     (run,) = [path.parent for path in recorded.rglob("journal.jsonl")]
-    _wait_for(run, b'"untracked"')
+    _wait_for(run, b'"name":"untracked"')
     everything = {path: path.read_bytes() for path in recorded.rglob("*") if path.is_file()}
     for path, content in everything.items():
         for name, canary in CANARIES.items():
@@ -147,6 +147,6 @@ def _wait_for(run: Path, text: bytes) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="waits for the sidecar by its lock")
 def test_everything_stored_is_private_to_the_user(recorded: Path) -> None:
     (run,) = [path.parent for path in recorded.rglob("journal.jsonl")]
-    _wait_for(run, b'"untracked"')
+    _wait_for(run, b'"name":"untracked"')
     for path in [recorded, *run.rglob("*")]:
         assert path.stat().st_mode & 0o077 == 0, path

@@ -134,6 +134,12 @@ def test_the_same_variables_again_are_another_run(lab):
     assert [len(list(path.glob("journal*"))) for path in directories(lab)] == [2, 2, 2]
 
 
+def test_processes_that_all_say_they_are_rank_0_share_nothing(lab):
+    finish(lab, *[start(lab, TRAIN, 0, slurm) for _ in range(5)])  # trainings in the background of one batch script
+    told = [read_run(path) for path in directories(lab)]
+    assert [run.metrics["loss"].count for run in told] == [1] * 5
+
+
 def test_a_restart_of_the_launcher_is_another_run(lab):
     first = start(lab, WAIT, 0, size=2)
     has_begun(first)
