@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autolog.capture.secrets import secret_name
@@ -63,7 +64,11 @@ def environment_facts(redactor: Redactor, variables: Mapping[str, str] | None = 
         redactor: masks secrets in the values; variables with a secret's name are left out altogether.
         variables: the training process's; default: this process's.
     """
-    return _chosen(_ALLOWED, redactor, "environment", os.environ if variables is None else variables)
+    found = _chosen(_ALLOWED, redactor, "environment", os.environ if variables is None else variables)
+    # `autolog run` puts a folder of ours there; a run without it must not differ from one with it.
+    own = str(Path(__file__).parents[1] / "boot")
+    paths = [path for path in found.pop("PYTHONPATH", "").split(os.pathsep) if path not in ("", own)]
+    return found | ({"PYTHONPATH": os.pathsep.join(paths)} if paths else {})
 
 
 def launcher_facts(redactor: Redactor, variables: Mapping[str, str] | None = None) -> dict[str, Any]:

@@ -113,6 +113,7 @@ class Delivery:
         text = f"{type(error).__name__}: {error}"
         if text != self.state(name).error:
             self.state(name).error = text
+            self.keep()
             self._say("error", f"deliver.{name}", text)
 
 

@@ -80,9 +80,11 @@ def wait(run: Run) -> None:
     while (left := _undelivered(run.directory, remote)) and time.monotonic() < until:
         time.sleep(0.05)
     if left:
+        known = states(run.directory)
+        reasons = [f"{name} ({known[name].error})" if name in known and known[name].error else name for name in left]
         say(
-            f"not everything has reached {', '.join(left)} yet. The record is complete in {run.directory}; the sidecar "
-            f"goes on trying for a while, and `autolog sync {run.id}` delivers what is left."
+            f"not everything has reached {', '.join(reasons)} yet. The record is complete in {run.directory}; the "
+            f"sidecar goes on trying for a while, and `autolog sync {run.id}` delivers what is left."
         )
 
 

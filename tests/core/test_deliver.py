@@ -113,3 +113,17 @@ def test_chunks_are_whole_lines(tmp_path):
         chunks.append(chunk.data)
         offset += len(chunk.data)
     assert chunks == [b"short\n", long]
+
+
+def test_the_reason_why_something_is_not_delivered_is_said(lab):
+    done = lab.run(
+        "import autolog\nautolog.log_metric('a', 1.0)\nautolog.finish()",
+        AUTOLOG_BACKEND="local,mirro",
+        AUTOLOG_EXIT_WAIT="0.7",
+    )
+    assert done.returncode == 0
+    assert "not everything has reached mirro" in done.stderr
+    if "LookupError" not in done.stderr:  # a sidecar that has only just started has not tried yet
+        from autolog.sidecar.progress import states
+
+        assert "there is no backend 'mirro'" in states(lab.only())["mirro"].error
