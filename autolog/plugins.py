@@ -31,8 +31,10 @@ __all__ = [
     "RunHeader",
     "State",
     "add_fact",
+    "at_end",
     "disable",
     "enable",
+    "ending",
     "install",
     "is_disabled",
     "states",
@@ -143,6 +145,7 @@ BUILT_IN = (
         "autolog.integrations.pytorch_lightning:integration",
     ),
     Entry("transformers", "transformers.trainer", "autolog.integrations.transformers:integration"),
+    Entry("torch", "torch", "autolog.integrations.torch:integration"),
 )
 FACTS = ("command", "console", "environment", "exit", "git", "host", "notebook", "packages", "seeds", "source")
 """What else can be switched off by name."""
@@ -197,6 +200,26 @@ def add_fact(name: str, switch_on: Callable[[], Iterable[Undo]]) -> None:
     if not is_disabled(name):
         with guard.guard(f"capture.{name}"):
             undos.extend(switch_on())
+
+
+_at_end: list[Callable[[], None]] = []
+
+
+def at_end(action: Callable[[], None]) -> Undo:
+    """Call ``action`` when the process's run is about to end: what an integration still holds can be written.
+
+    Returns:
+        What takes the request back.
+    """
+    _at_end.append(action)
+    return lambda: _at_end.remove(action)
+
+
+def ending() -> None:
+    """The process's run is about to end."""
+    for action in _at_end:
+        with guard.guard("plugins.at_end"):
+            action()
 
 
 def disable(*names: str) -> None:

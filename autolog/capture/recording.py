@@ -62,6 +62,7 @@ def begin(run: Run) -> None:
 
 def end(run: Run) -> None:
     """Write what has come since, and stop watching."""
+    plugins.ending()
     _each(
         run,
         {
