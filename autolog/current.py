@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,6 +19,7 @@ from autolog.journal import Journal
 from autolog.run import Run, exit_status, innermost, outcome
 
 __all__ = [
+    "Observer",
     "begun",
     "current_run",
     "ensure_run",
@@ -26,6 +28,7 @@ __all__ = [
     "install",
     "is_off",
     "join_job",
+    "observe",
     "start_for_job",
     "start_run",
 ]
@@ -39,6 +42,22 @@ _unnamed: events.RunStart | None = None
 _off: Run | None = None
 """What logging calls get under ``AUTOLOG=off``, once made."""
 _lock = threading.RLock()
+
+
+class Observer(NamedTuple):
+    """What is called when the process's run begins, is about to end, and has ended with its journal closed."""
+
+    begin: Callable[[Run], None]
+    end: Callable[[Run], None]
+    after_end: Callable[[Run], None]
+
+
+_observers: list[Observer] = []
+
+
+def observe(observer: Observer) -> None:
+    """Call ``observer`` at the begin and end of every run from now on; its errors are reported, not raised."""
+    _observers.append(observer)
 
 
 def is_off() -> bool:
@@ -120,13 +139,14 @@ def start_run(
             _run = opening.begin(settings, name or settings.name, project, resume)
         else:
             _run = opening.join_as_worker(settings)
+            _run.on_finish = finish
             return _run
         if tags:
             _run.add_tags(*tags)
-        with guard.guard("run.begin"):
-            from autolog import capture
-
-            capture.begin(_run)
+        _run.on_finish = finish
+        for observer in _observers:
+            with guard.guard("run.begin"):
+                observer.begin(_run)
         return _run
 
 
@@ -193,10 +213,9 @@ def finish(
         _run = _unnamed = None
         if status == "completed":
             status = outcome(error)
-        from autolog import capture
-
-        with guard.guard("run.end"):
-            capture.end(run)
+        for observer in _observers:
+            with guard.guard("run.end"):
+                observer.end(run)
         if isinstance(error, SystemExit):
             exit_code = exit_status(error.code)
         details = None if error is None or status == "completed" else run.described(error)
@@ -208,8 +227,9 @@ def finish(
             _last = run
         else:
             run.close()
-    with guard.guard("run.end"):
-        capture.after_end(run)
+    for observer in _observers:
+        with guard.guard("run.end"):
+            observer.after_end(run)
 
 
 def install() -> None:

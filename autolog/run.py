@@ -88,6 +88,7 @@ class Run(MetricLog, WordLog, MediaLog):
         "integration",
         "journal",
         "kind",
+        "on_finish",
         "parent",
         "project",
     )
@@ -108,6 +109,8 @@ class Run(MetricLog, WordLog, MediaLog):
         self.kind = "run"
         self.integration: str | None = None
         """Name of the integration that opened this child run, if one did."""
+        self.on_finish: Callable[[events.Status, BaseException | None], None] | None = None
+        """What ends the run for its process; see :mod:`autolog.current`."""
         self.before_child: Callable[[], None] | None = None
         """Called when a child run begins: the facts that may have changed since are looked at again."""
         self._redactor = redactor
@@ -259,12 +262,10 @@ class Run(MetricLog, WordLog, MediaLog):
 
     def finish(self, status: events.Status = "completed", error: BaseException | None = None) -> None:
         """End the run; see :func:`autolog.finish`. A child run is closed, which leaves the run itself open."""
-        from autolog import current
-
         if self.child_id is not None:
             self.close_child(error, status)
-        elif not self.journal.closed:  # else another run may be the current one by now
-            current.finish(status, error)
+        elif not self.journal.closed and self.on_finish is not None:  # else another run may be the current one by now
+            self.on_finish(status, error)
 
     def __enter__(self) -> Run:
         return self

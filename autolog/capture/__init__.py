@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from autolog.run import Run
 
-__all__ = ["after_end", "begin", "end", "install"]
+__all__ = ["install"]
 
 
 def install() -> None:
@@ -15,9 +15,10 @@ def install() -> None:
 
     Of a rank only what is its own: what it prints, how it ends, and autolog's errors in it.
     """
-    from autolog import plugins, process
+    from autolog import current, plugins, process
     from autolog.capture import arguments, console, exit, failures, groups, seeds  # noqa: A004  the fact's name
 
+    current.observe(current.Observer(_begin, _end, _after_end))
     failures.install()
     exit.install()
     groups.install()
@@ -28,21 +29,21 @@ def install() -> None:
     plugins.add_fact("seeds", seeds.install)
 
 
-def begin(run: Run) -> None:
+def _begin(run: Run) -> None:
     """A run has begun: write what is known so far, and start the sidecar."""
     from autolog.capture import recording
 
     recording.begin(run)
 
 
-def end(run: Run) -> None:
+def _end(run: Run) -> None:
     """A run is about to end: write what has come since."""
     from autolog.capture import recording
 
     recording.end(run)
 
 
-def after_end(run: Run) -> None:
+def _after_end(run: Run) -> None:
     """A run has ended and its journal is closed: wait for delivery, as long as the settings say."""
     from autolog.capture import recording
 

@@ -44,7 +44,7 @@ ALLOWED = {
     "words": BOTTOM | {"recorder", "media", "capture"},
     "media": BOTTOM | {"journal", "recorder"},
     "plugins": BOTTOM | {"patching"},
-    "run": BOTTOM | {"journal", "recorder", "metrics", "words", "media", "capture", "current"},
+    "run": BOTTOM | {"journal", "recorder", "metrics", "words", "media", "capture"},
     "opening": BOTTOM | {"claim", "journal", "run", "process", "capture"},
     "current": BOTTOM | {"claim", "opening", "journal", "run", "process", "patching", "capture"},
     "api": {"current", "run"},
