@@ -5,24 +5,20 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from autolog.store.diff import source_files
+from autolog.store.source import SourceError, relative_path, source_files, stored_file
 
 if TYPE_CHECKING:
     from autolog.store.summary import RunSummary
 
-__all__ = ["OUTSIDE", "CheckedOut", "SourceError", "checkout", "rerun_command", "stored_file"]
+__all__ = ["OUTSIDE", "CheckedOut", "checkout", "rerun_command"]
 
 OUTSIDE = "__outside__"
 """Folder of files that were not under the project's root; their absolute path follows."""
-
-
-class SourceError(ValueError):
-    """The source of a run cannot be re-created; the message says why. Nothing was written."""
 
 
 class CheckedOut(msgspec.Struct):
@@ -70,7 +66,7 @@ def checkout(run: RunSummary, directory: str | Path) -> CheckedOut:
         raise FileExistsError(f"{target} is not empty; choose a new directory")
     contents = {name: _verified(run, name, known) for name, known in files.items()}
     for name, content in contents.items():
-        _write(target / _relative(name), content, files[name].get("mtime"))
+        _write(target / relative_path(name), content, files[name].get("mtime"))
     source = run.facts["source"]
     return CheckedOut(
         directory=str(target),
@@ -81,22 +77,6 @@ def checkout(run: RunSummary, directory: str | Path) -> CheckedOut:
         left_out=source.get("left_out", {}),
         command=rerun_command(run, target),
     )
-
-
-def stored_file(run: RunSummary, name: str) -> Path | None:
-    """Where a recorded source file is stored; ``None`` where the run has none of this name or it is gone.
-
-    Raises:
-        SourceError: the record names a place outside the run's directory.
-    """
-    known = source_files(run).get(name)
-    if known is None:
-        return None
-    root = Path(run.directory).resolve()
-    path = (root / _relative(str(known.get("stored", f"source/{name}")))).resolve()
-    if not path.is_relative_to(root):
-        raise SourceError(f"{name}: its stored file is not in the run's directory")
-    return path if path.is_file() else None
 
 
 def rerun_command(run: RunSummary, directory: Path) -> str | None:
@@ -124,7 +104,7 @@ def _moved(path: str, root: str | None, directory: Path) -> str:
 
 def _verified(run: RunSummary, name: str, known: dict[str, Any]) -> bytes:
     """The stored content, if it is what was recorded."""
-    _relative(name)
+    relative_path(name)
     path = stored_file(run, name)
     if path is None:
         raise SourceError(f"{name}: its stored file is gone; nothing was written")
@@ -133,14 +113,6 @@ def _verified(run: RunSummary, name: str, known: dict[str, Any]) -> bytes:
     if hashlib.sha256(content).hexdigest() != str(expected).removeprefix("sha256:"):
         raise SourceError(f"{name}: the stored file is not what was recorded (sha256 differs); nothing was written")
     return content
-
-
-def _relative(name: str) -> PurePosixPath:
-    """A recorded name as a path below a directory. Records may come from elsewhere: they lead nowhere else."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or not path.parts or "\0" in name:
-        raise SourceError(f"{name!r} is no path below a directory; nothing was written")
-    return path
 
 
 def _write(path: Path, content: bytes, mtime: float | None) -> None:

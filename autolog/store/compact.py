@@ -1,8 +1,4 @@
-"""``metrics.parquet``: the points of a finished run as one file that anything can read.
-
-It says in its own metadata how many bytes of which journals it was made of. Where a journal has more by now, it is not
-used. The journals stay: they are the record.
-"""
+"""Compaction: the points of a finished run, from its journals into ``metrics.parquet``."""
 
 from __future__ import annotations
 
@@ -13,25 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from autolog import journal
 from autolog.store.arrays import floats, texts
+from autolog.store.parquet import FILE, KEY, ROWS, Origin, sizes
 from autolog.store.pause import collector_paused
+from autolog.store.series import journal_points
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["FILE", "compact", "stored_points"]
-
-FILE = "metrics.parquet"
-_KEY = b"autolog"
-_ROWS = 1 << 16
-
-
-class _Origin(msgspec.Struct):
-    """What a file was made of."""
-
-    journals: dict[str, int]
-    format: int = 1
+__all__ = ["compact"]
 
 
 def compact(directory: str | Path) -> Path | None:
@@ -48,7 +34,7 @@ def compact(directory: str | Path) -> Path | None:
     import pyarrow.parquet as pq
 
     directory = Path(directory)
-    origin = _Origin(journals=_sizes(directory))
+    origin = Origin(journals=sizes(directory))
     unfinished = directory / f".{FILE}.{os.getpid()}"
     schema = pa.schema(
         [
@@ -57,7 +43,7 @@ def compact(directory: str | Path) -> Path | None:
             *((name, pa.float64()) for name in ("step", "epoch", "time", "value")),
             ("child", pa.string()),
         ],
-        metadata={_KEY: msgspec.json.encode(origin)},
+        metadata={KEY: msgspec.json.encode(origin)},
     )
     written = 0
     try:
@@ -80,59 +66,9 @@ def compact(directory: str | Path) -> Path | None:
     return directory / FILE
 
 
-def stored_points(directory: Path, metrics: frozenset[str] | None) -> Iterator[tuple[Any, ...]] | None:
-    """Rows ``child, metric, step, epoch, time, value`` of ``metrics.parquet``; ``None`` where it is not there, not
-    whole, or cannot be read: the journals can.
-    """
-    path = directory / FILE
-    if not path.exists():
-        return None
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError:
-        return None
-    try:
-        file = pq.ParquetFile(path)
-        origin = msgspec.json.decode((file.schema_arrow.metadata or {}).get(_KEY, b"null"), type=_Origin)
-    except (pa.ArrowException, OSError, msgspec.DecodeError):
-        return None
-    return _rows(file, metrics) if origin.journals == _sizes(directory) else None
-
-
-def _rows(file: Any, metrics: frozenset[str] | None) -> Iterator[tuple[Any, ...]]:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    with file:
-        for batch in file.iter_batches(batch_size=_ROWS):
-            if metrics is not None:
-                batch = batch.filter(pc.is_in(batch["metric"], pa.array(sorted(metrics), pa.string())))  # noqa: PLW2901
-            names = ("child", "metric", "step", "epoch", "time", "value")
-            for child, metric, step, epoch, time, value in zip(
-                *(batch[name].to_pylist() for name in names), strict=True
-            ):
-                yield child, metric, _whole(step), _whole(epoch), time, value
-
-
 def _batches(directory: Path) -> Iterator[tuple[Sequence[Any], ...]]:
     """Columns, in the order of the file's."""
-    from autolog.store import series
-
-    points = series.journal_points(directory)
-    while rows := list(itertools.islice(points, _ROWS)):
+    points = journal_points(directory)
+    while rows := list(itertools.islice(points, ROWS)):
         child, metric, step, epoch, time, value = zip(*rows, strict=True)
         yield (directory.name,) * len(rows), metric, step, epoch, time, value, child
-
-
-def _sizes(directory: Path) -> dict[str, int]:
-    return {
-        path.name: path.stat().st_size
-        for path in journal.journals(directory)
-        if path.name != journal.EDITS and not journal.is_system(path.name)
-    }
-
-
-def _whole(value: float | None) -> float | None:
-    """Steps were written as integers nearly always; the file holds them as floats."""
-    return int(value) if value is not None and value.is_integer() else value

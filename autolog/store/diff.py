@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from autolog.store.entries import flatten
+from autolog.store.source import source_files, stored_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from autolog.store.summary import RunSummary
 
-__all__ = ["MISSING", "Change", "Difference", "diff", "source_diff", "source_files"]
+__all__ = ["MISSING", "Change", "Difference", "diff", "source_diff"]
 
 
 class _Missing:
@@ -88,13 +89,6 @@ def diff(left: RunSummary, right: RunSummary) -> Difference:
     return Difference(left=left.id, right=right.id, sections=sections)
 
 
-def source_files(run: RunSummary) -> dict[str, dict[str, Any]]:
-    """The recorded source files of a run: path → what is known of it (``sha256``, ``stored`` …)."""
-    source = run.facts.get("source")
-    files = source.get("files") if isinstance(source, dict) else None
-    return {name: known for name, known in (files or {}).items() if isinstance(known, dict)}
-
-
 def source_diff(left: RunSummary, right: RunSummary, name: str) -> Iterator[str]:
     """A unified diff of one recorded source file, line by line without line ends."""
     import difflib
@@ -104,8 +98,6 @@ def source_diff(left: RunSummary, right: RunSummary, name: str) -> Iterator[str]
 
 
 def _source_text(run: RunSummary, name: str) -> str:
-    from autolog.store.checkout import stored_file
-
     path = stored_file(run, name)
     return path.read_bytes().decode("utf-8", errors="replace") if path is not None else ""
 

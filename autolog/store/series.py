@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from autolog import events, journal
-from autolog.store import compact
+from autolog.store.parquet import stored_points
 from autolog.store.pause import collector_paused
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def points(directory: str | Path, metrics: Collection[str] | None = None) -> Ite
     """
     directory = Path(directory)
     wanted = None if metrics is None else frozenset(metrics)
-    stored = compact.stored_points(directory, wanted)
+    stored = stored_points(directory, wanted)
     if stored is not None:
         for row in stored:
             yield Point(*row)

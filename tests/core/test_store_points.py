@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from autolog import events as e
 from autolog import store
-from autolog.store import arrays, compact, export, series
+from autolog.store import arrays, compact, export, parquet, series
 from autolog.store import diff as differences
 
 START = 1_795_000_000.125
@@ -98,7 +98,7 @@ def test_compacted_points_are_the_same_and_stale_ones_are_not_used(tmp_path):
     before = [point._replace(value=float(point.value)) for point in series.points(directory)]
     path = compact.compact(directory)
     assert path.stat().st_mode & 0o777 == 0o600
-    assert compact.stored_points(directory, None) is not None
+    assert parquet.stored_points(directory, None) is not None
     assert exact(series.points(directory)) == exact(before)
     assert [p.value for p in series.points(directory, ["x"])] == list(range(len(values)))
     table = pq.read_table(path)
@@ -106,7 +106,7 @@ def test_compacted_points_are_the_same_and_stale_ones_are_not_used(tmp_path):
     assert [bits(v) for v in table["value"].to_pylist()[::2]] == [bits(v) for v in values]
     with (directory / "journal.jsonl").open("ab") as file:
         file.write(e.encode(metric(99, {"loss": 99.0})) + b"\n")
-    assert compact.stored_points(directory, None) is None
+    assert parquet.stored_points(directory, None) is None
     assert [point.value for point in series.points(directory, ["loss"])][-1] == 99.0
     path.write_bytes(b"damaged")
     assert [point.value for point in series.points(directory, ["loss"])][-1] == 99.0
