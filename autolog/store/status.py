@@ -14,17 +14,18 @@ A job stands as its rank 0 does; :func:`of_job` has the one exception.
 
 from __future__ import annotations
 
+import math
 import signal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autolog.process import Liveness, liveness
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from autolog import events
 
-__all__ = ["STALE_AFTER", "Fate", "Liveness", "liveness", "of_job", "resolve", "signal_name", "strongest"]
+__all__ = ["STALE_AFTER", "Fate", "Liveness", "liveness", "of_job", "resolve", "signal_name", "strongest", "unheard"]
 
 STALE_AFTER = 180.0
 """Seconds without any record after which a process out of sight counts as lost; the sidecar beats at least every 60."""
@@ -104,6 +105,13 @@ def _by_signal(end: events.End | None, number: int, details: dict[str, Any]) -> 
     return "killed", {"cause": "killed while shutting down, after the program had ended"} | details
 
 
+def unheard(others: Sequence[Fate]) -> Fate:
+    """Rank 0 of a run in which only other ranks have said anything: ended before its first word, once they have."""
+    if any(fate.status == "running" for fate in others):
+        return Fate(0, "running", {}, math.inf)
+    return Fate(0, "killed", {"source": "none", "cause": _UNKNOWN_CAUSE}, math.inf)
+
+
 def _by_sight(last_heartbeat: float, liveness: Liveness, now: float) -> tuple[events.Status, dict[str, Any]]:
     if liveness == "alive":
         return "running", {}
@@ -130,7 +138,8 @@ class Fate(NamedTuple):
 def of_job(main: Fate, others: Iterable[Fate]) -> tuple[events.Status, dict[str, Any]]:
     """The status of a run of several ranks: that of rank 0, with the rank that failed before it named; pure.
 
-    Where rank 0 did not fail but was only ended by its launcher after that, the run ended as the failed rank did.
+    Where rank 0 did not fail but was only ended by its launcher after that, the run ended as the failed rank did; so it
+    did where nobody knows how rank 0 ended.
 
     Args:
         main: Rank 0.
@@ -147,8 +156,9 @@ def of_job(main: Fate, others: Iterable[Fate]) -> tuple[events.Status, dict[str,
     if not failed:
         return own
     first = min(failed, key=lambda fate: fate.time)
-    if main.status == "killed" and ended_by in ("TERM", "KILL") and not main.details.get("oom"):
-        cause = f"rank {first.rank} {first.status} first; rank {main.rank} was then ended by signal {ended_by}"
+    if main.status == "killed" and ended_by in ("TERM", "KILL", None) and not main.details.get("oom"):
+        then = f"was then ended by signal {ended_by}" if ended_by else "left no word of its end"
+        cause = f"rank {first.rank} {first.status} first; rank {main.rank} {then}"
         return first.status, first.details | {"rank": first.rank, "cause": cause}
     return main.status, main.details | {"rank": first.rank, "cause": f"rank {first.rank} {first.status} first"}
 

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from autolog import events, journal
-from autolog.store import status as statuses
+from autolog import events
+from autolog.store import endings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from autolog.store.fold import FactState, FileState, MetricState, Node, RunState
+    from autolog.store.status import Fate
 
 __all__ = ["MetricSummary", "RunSummary", "descendants", "iso", "merged_child", "number_json", "summarize"]
 
@@ -110,12 +111,8 @@ def summarize(state: RunState, directory: Path, *, now: float | None = None) -> 
         now: The present; default: now.
     """
     root = state.root
-    start = _main_start(state, directory)
     now = clock.time() if now is None else now
-    word = _main_end(state)
-    status, end, ended = _ending(state, start, word, now)
-    fates = {name: _fate(state, file, now) for name, file in state.files.items() if _is_other_rank(file, start)}
-    status, end = statuses.of_job(statuses.Fate(start.rank, status, end, _last_word(word, ended)), fates.values())
+    start, status, end, ended, fates = endings.ending(state, directory, now)
     first = [file.start.time for file in state.files.values() if file.start] + [state.first or start.time]
     summary = _node_summary(root, start.id, start, status)
     summary.name = state.renamed.value if state.renamed else start.name
@@ -131,64 +128,6 @@ def summarize(state: RunState, directory: Path, *, now: float | None = None) -> 
         one.directory = str(directory)
     _merge(summary)
     return summary
-
-
-def _main_file(state: RunState) -> FileState | None:
-    if journal.MAIN in state.files:
-        return state.files[journal.MAIN]
-    others = [name for name in sorted(state.files) if name != journal.EDITS and not journal.is_system(name)]
-    return state.files[others[0]] if others else None
-
-
-def _main_start(state: RunState, directory: Path) -> events.RunStart:
-    main = _main_file(state)
-    if main is not None and main.start is not None:
-        return main.start
-    # The first line is lost: the others know the run, but not its process. The one that is said to have died was it.
-    pid = state.exits[-1].pid if state.exits else 0
-    for file in state.files.values():
-        if file.start is not None:
-            return msgspec.structs.replace(file.start, pid=pid, boot="", parent=None)
-    name, project = directory.name, directory.parent.name
-    return events.RunStart(time=state.first or 0.0, id=name, name=name, project=project, pid=pid)
-
-
-def _main_end(state: RunState) -> events.End | None:
-    main = _main_file(state)
-    return main.end if main else None
-
-
-def _is_other_rank(file: FileState, main: events.RunStart) -> bool:
-    return file.start is not None and file.start.role == "rank" and file.start is not main
-
-
-def _fate(state: RunState, file: FileState, now: float) -> statuses.Fate:
-    start = file.start
-    assert start is not None  # noqa: S101  see _is_other_rank()
-    status, details, ended = _ending(state, start, file.end, now)
-    told = "source" in details and details["source"] != "none"
-    return statuses.Fate(start.rank, status, details, _last_word(file.end, ended if told else None))
-
-
-def _last_word(end: events.End | None, ended: float | None) -> float:
-    """When a rank was at its end: its own word comes before anybody notices that it is dead."""
-    return end.time if end is not None else math.inf if ended is None else ended
-
-
-def _ending(
-    state: RunState, start: events.RunStart, end: events.End | None, now: float
-) -> tuple[events.Status, dict[str, Any], float | None]:
-    """How the process of ``start`` stands or ended, and when."""
-    exits = [record for record in state.exits if record.time >= start.time and record.rank == start.rank]
-    exit_record = statuses.strongest(exits, start.pid)
-    latest = max((file.clock for name, file in state.files.items() if name != journal.EDITS), default=0.0)
-    alive = statuses.liveness(start) if end is None and exit_record is None else "gone"
-    status, details = statuses.resolve(start, end, exit_record, latest, alive, now=now)
-    if status == "running":
-        return status, details, None
-    if end is not None and not (end.at_exit and exit_record is not None):
-        return status, details, end.time
-    return status, details, exit_record.time if exit_record is not None else latest
 
 
 def _tree(state: RunState, start: events.RunStart, status: events.Status, ended: float | None) -> list[RunSummary]:
@@ -262,7 +201,7 @@ def _assets(node: Node) -> list[dict[str, Any]]:
     ]
 
 
-def _process(file: FileState, fate: statuses.Fate | None) -> dict[str, Any]:
+def _process(file: FileState, fate: Fate | None) -> dict[str, Any]:
     start, end = file.start, file.end
     if start is None:
         return {}

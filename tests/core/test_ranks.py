@@ -288,6 +288,24 @@ def test_a_run_that_began_with_its_job_takes_the_programs_name(lab):
     assert found == [("mine", "other", ["t"]), ("second", "lab", [])]
 
 
+def test_rank_0_ended_before_its_first_word(lab):
+    """Its launcher ended it when another had failed: the run is that other's, and not said to be running."""
+    failing = """
+        import autolog
+        autolog.start_run()
+        raise RuntimeError("once")
+    """
+    process = start(lab, failing, 1, size=2)
+    process.communicate(timeout=60)
+    (directory,) = directories(lab)
+    for empty in (False, True):
+        if empty:
+            (directory / "journal.jsonl").touch()  # it had just taken its place
+        run = read_run(directory)
+        assert (run.status, run.end["exception"]["message"]) == ("failed", "once")
+        assert run.ended_at is not None
+
+
 def test_what_launchers_say():
     found = job.from_environment(torchrun(3))
     assert (found.rank, found.world_size, found.local_rank, found.node) == (3, 4, 1, "1")
@@ -327,6 +345,7 @@ RULES = {
     "running on": (("running", {}), [KILLED], ("running", None)),
     "ended after another failed": (("killed", {"signal": "TERM"}), [TERMINATED, OTHER_FAILED], ("failed", 2)),
     "ended after another was killed": (("killed", {"signal": "TERM"}), [OTHER_FAILED, KILLED], ("killed", 3)),
+    "left no word, another failed": (("killed", {"source": "none"}), [OTHER_FAILED], ("failed", 2)),
     "all were killed, nobody knows why": (("killed", {"signal": "KILL"}), [KILLED], ("killed", None)),
     "all were killed after one failed": (("killed", {"signal": "KILL"}), [KILLED, OTHER_FAILED], ("failed", 2)),
     "one was out of memory": (("killed", {"signal": "KILL"}), [OUT_OF_MEMORY], ("killed", 4)),
