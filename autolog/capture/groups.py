@@ -6,9 +6,13 @@ Frameworks that train on several processes come through here.
 
 from __future__ import annotations
 
+import atexit
+import os
+import sys
 from typing import TYPE_CHECKING
 
 from autolog import current, guard, imports, patching, process
+from autolog.saying import say
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["install"]
 
+_FRAMEWORKS = ("sklearn.base", "torch.optim", "keras", "lightning", "pytorch_lightning", "transformers.trainer")
 _FORMING = {"torch.distributed": "init_process_group", "jax.distributed": "initialize"}
 
 
@@ -26,7 +31,28 @@ def install() -> None:
         return
     for module, function in _FORMING.items():
         imports.when_imported(module, _watch(function), f"groups.{module}")
-    imports.when_imported("mpi4py.MPI", lambda _: current.start_for_job(), "groups.mpi4py")
+    imports.when_imported("mpi4py.MPI", lambda _: _formed(), "groups.mpi4py")
+    if process.rank():
+        atexit.register(_question, os.getpid())
+
+
+_group: list[int] = []
+"""Process id of the one whose group has formed: this process's, or its parent's after a fork."""
+
+
+def _formed() -> None:
+    _group[:] = [os.getpid()]
+    current.start_for_job()
+
+
+def _question(pid: int) -> None:
+    """At the end of a rank that is silent and never had to do with the others: were they ranks at all?"""
+    if os.getpid() != pid or _group or not any(name in sys.modules for name in _FRAMEWORKS):
+        return
+    say(
+        f"this process was started as rank {process.rank()} of a job, so its fits are not on record, only those of "
+        "rank 0. It never joined the others: if these are trainings of their own, set AUTOLOG_RANKS=0."
+    )
 
 
 def _watch(function: str) -> imports.Action:
@@ -40,5 +66,5 @@ def _watch(function: str) -> imports.Action:
 
 def _forms(call: Call) -> Hook:  # noqa: ARG001  hooks get their call
     with guard.guard("groups"):
-        current.start_for_job()
+        _formed()
     yield

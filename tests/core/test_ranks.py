@@ -288,6 +288,19 @@ def test_a_run_that_began_with_its_job_takes_the_programs_name(lab):
     assert found == [("mine", "other", ["t"]), ("second", "lab", [])]
 
 
+@pytest.mark.parametrize(
+    ("trains", "rank", "variables", "said"),
+    [(True, 1, {}, True), (True, 0, {}, False), (False, 1, {}, False), (True, 1, {"AUTOLOG_RANKS": "0"}, False)],
+)
+def test_tasks_that_may_be_no_ranks_are_told(lab, trains, rank, variables, said):
+    script = "import autolog\nimport sklearn.base" if trains else "import autolog"
+    if trains:
+        pytest.importorskip("sklearn")
+    process = start(lab, script, rank, slurm, **variables)
+    _, err = process.communicate(timeout=60)
+    assert ("AUTOLOG_RANKS=0" in err) is said, err
+
+
 def test_rank_0_ended_before_its_first_word(lab):
     """Its launcher ended it when another had failed: the run is that other's, and not said to be running."""
     failing = """
