@@ -84,8 +84,9 @@ ODD = {
         generator.close()
         log("a", 1.0)
         """,
-    "sys.exit with a very large code": "import sys; log('a', 1.0); sys.exit(2**70)",
 }
+if sys.version_info < (3, 13):  # 3.13 leaves the OverflowError set and shows it wherever it is met next
+    ODD["sys.exit with a very large code"] = "import sys; log('a', 1.0); sys.exit(2**70)"
 BARE = """
 import contextlib
 def log(*_): pass
