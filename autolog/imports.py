@@ -1,7 +1,7 @@
 """Call back when a module has been imported, without importing it.
 
-wrapt's post-import hooks do the same, but importing wrapt costs 42 ms of asyncio and importlib.metadata, more than
-all of autolog. wrapt is loaded where something is patched by path, after a framework's own import.
+wrapt's post-import hooks do the same, but importing wrapt costs 42 ms of asyncio and importlib.metadata, about as
+much as all of autolog. wrapt is loaded where something is patched by path, after a framework's own import.
 """
 
 from __future__ import annotations
