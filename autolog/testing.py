@@ -17,16 +17,18 @@ An error inside an integration is raised there, not swallowed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from autolog import config, current, events, journal, plugins
+from autolog.captures import Captured
 
-__all__ = ["Recorded", "Recording", "Runs", "autolog_run", "recording"]
+__all__ = ["Recorded", "Recording", "Runs", "autolog_run", "missing", "recording"]
 
 
 @dataclass
@@ -127,6 +129,32 @@ def _add(entry: Recorded, record: events.Record) -> None:
         entry.end = record
     elif isinstance(record, events.RunStart):
         entry.name = record.name
+
+
+def missing(captures: Iterable[Captured], *recordings: Recording) -> list[str]:
+    """What an integration says it captures, and what none of these recordings has.
+
+    Args:
+        captures: an integration's ``captures``.
+        *recordings: real trainings, which together meet every circumstance a row names.
+
+    Returns:
+        ``"metric lr-*: the learning rate"`` for each pattern that nothing matches.
+    """
+    found: dict[str, set[str]] = {"child": set(), "params": set(), "metric": set(), "fact": set(), "asset": set()}
+    for told in recordings:
+        found["child"] |= {child.kind for child in told.children}
+        for entry in (told.run, *told.children):
+            found["params"] |= {source for source in entry.sources.values() if source}
+            found["metric"] |= entry.metric_names
+            found["fact"] |= set(entry.facts)
+            found["asset"] |= {asset.name for asset in entry.assets}
+    return [
+        f"{row.place} {pattern}: {row.what}"
+        for row in captures
+        for pattern in row.names
+        if not any(fnmatchcase(name, pattern) for name in found[row.place])
+    ]
 
 
 class Runs:

@@ -30,6 +30,7 @@ ALLOWED = {
     "config": {"saying"},
     "saying": set(),
     "naming": set(),
+    "captures": set(),
     "version": set(),
     "discovery": set(),
     "guard": {"config"},
@@ -50,13 +51,13 @@ ALLOWED = {
     "api": {"current", "run"},
     "capture": BOTTOM | {"journal", "run", "media", "patching", "plugins", "process", "current", "sidecar"},
     "startup": BOTTOM | {"current", "capture", "patching", "plugins", "process"},
-    "integrations": BOTTOM | {"run", "patching", "plugins", "current", "media", "process"},
+    "integrations": BOTTOM | {"run", "patching", "plugins", "current", "media", "process", "captures"},
     "backends": BOTTOM | {"journal", "plugins"},
     "sidecar": BOTTOM | {"journal", "plugins", "process", "run", "capture", "store", "backends"},
     "store": BOTTOM | {"journal", "media", "process"},
-    "cli": BOTTOM | {"journal", "plugins", "process", "capture", "store", "sidecar", "patching", "boot"},
+    "cli": BOTTOM | {"journal", "plugins", "process", "capture", "store", "sidecar", "patching", "boot", "captures"},
     "boot": {"guard"},
-    "testing": BOTTOM | {"journal", "run", "current", "patching", "plugins", "store"},
+    "testing": BOTTOM | {"journal", "run", "current", "patching", "plugins", "store", "captures"},
 }
 
 
