@@ -32,6 +32,7 @@ __all__ = [
     "State",
     "add_fact",
     "at_end",
+    "built_in",
     "disable",
     "enable",
     "ending",
@@ -177,6 +178,15 @@ def states() -> dict[str, State]:
 def is_disabled(name: str) -> bool:
     """Whether an integration or fact is switched off, by setting or by :func:`disable`."""
     return name in _disabled or name in config.settings().disable
+
+
+def built_in(name: str) -> Integration:
+    """A built-in integration, whether its framework is installed or not.
+
+    Raises:
+        KeyError: there is none of that name.
+    """
+    return _load({entry.name: entry.target for entry in BUILT_IN}[name])
 
 
 def install() -> None:
