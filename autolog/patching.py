@@ -16,12 +16,25 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeAlias
 
 from autolog import guard
 
-__all__ = ["Call", "Hook", "HookFunction", "Undo", "is_silent", "original", "patch", "silence"]
+__all__ = [
+    "Call",
+    "Hook",
+    "HookFunction",
+    "Undo",
+    "all_or_nothing",
+    "is_silent",
+    "original",
+    "patch",
+    "silence",
+    "undo_with",
+]
 
 Hook: TypeAlias = "Generator[None, Any, None]"
 HookFunction: TypeAlias = "Callable[[Call], Hook]"
@@ -31,6 +44,40 @@ _ABSENT = object()
 _ORIGINAL = "__autolog_original__"
 _silent = False
 """Set in workers: their parent reports, they only compute."""
+
+
+_attempt: ContextVar[list[Undo] | None] = ContextVar("autolog_patching", default=None)
+
+
+@contextmanager
+def all_or_nothing() -> Iterator[None]:
+    """A block that patches: if it raises, every patch made in it is taken back, the last one first."""
+    undos: list[Undo] = []
+    token = _attempt.set(undos)
+    try:
+        yield
+    except BaseException:
+        for undo in reversed(undos):
+            with guard.guard("patching.undo"):
+                undo()
+        raise
+    finally:
+        _attempt.reset(token)
+
+
+def undo_with(undo: Undo) -> Undo:
+    """Have ``undo`` called if the :func:`all_or_nothing` around this call fails; ``patch`` does so for its own.
+
+    Args:
+        undo: what takes back something that is no patch, such as a hook registered with a framework.
+
+    Returns:
+        ``undo``.
+    """
+    undos = _attempt.get()
+    if undos is not None and undo not in undos:
+        undos.append(undo)
+    return undo
 
 
 def silence() -> None:
@@ -116,7 +163,7 @@ def patch(owner: Any, name: str, hook: HookFunction, *, awake: bool = False) -> 
         else:
             setattr(owner, name, kept)
 
-    return undo
+    return undo_with(undo)
 
 
 def _wrapper(

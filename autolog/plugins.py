@@ -18,7 +18,7 @@ import msgspec
 from autolog import config, events, guard
 from autolog.discovery import entry_points
 from autolog.imports import when_imported
-from autolog.patching import Undo
+from autolog.patching import Undo, all_or_nothing, undo_with
 
 __all__ = [
     "BUILT_IN",
@@ -65,7 +65,8 @@ class Integration(Protocol):
             module: the imported ``self.module``.
 
         Returns:
-            What takes each patch back.
+            What takes each patch back. Where this raises, autolog takes back what was patched before, and what was
+            given to :func:`autolog.patching.undo_with`.
         """
         ...
 
@@ -208,8 +209,8 @@ def add_fact(name: str, switch_on: Callable[[], Iterable[Undo]]) -> None:
     undos: list[Undo] = []
     _fact_switches[name] = (switch_on, undos)
     if not is_disabled(name):
-        with guard.guard(f"capture.{name}"):
-            undos.extend(switch_on())
+        with guard.guard(f"capture.{name}"), all_or_nothing():
+            undos.extend([undo_with(undo) for undo in switch_on()])
 
 
 _at_end: list[Callable[[], None]] = []
@@ -222,7 +223,7 @@ def at_end(action: Callable[[], None]) -> Undo:
         What takes the request back.
     """
     _at_end.append(action)
-    return lambda: _at_end.remove(action)
+    return undo_with(lambda: _at_end.remove(action))
 
 
 def ending() -> None:
@@ -272,7 +273,8 @@ def enable(*names: str) -> None:
                 _switch_on(state, module)
         elif name in _fact_switches and not _fact_switches[name][1]:
             switch_on, undos = _fact_switches[name]
-            undos.extend(switch_on())
+            with all_or_nothing():
+                undos.extend([undo_with(undo) for undo in switch_on()])
 
 
 def _check_name(name: str) -> None:
@@ -300,7 +302,9 @@ def _switch_on(state: State, module: ModuleType) -> None:
     state.status, state.detail = "failed", "its installation failed"
     integration = state.integration or _load(state.entry.target)
     state.integration = integration
-    state.undos.extend(integration.install(module))
+    with all_or_nothing():
+        made = [undo_with(undo) for undo in integration.install(module)]
+    state.undos.extend(made)
     count = len(state.undos)
     state.status, state.detail = "patched", f"{count} function{'s' * (count != 1)} of {state.entry.module}"
 

@@ -21,7 +21,7 @@ from autolog.integrations.torch_names import loss_names
 from autolog.integrations.torch_passes import Passes
 from autolog.integrations.torch_training import Losses, Training
 from autolog.integrations.torch_values import read
-from autolog.patching import Call, Hook, Undo, patch
+from autolog.patching import Call, Hook, Undo, patch, undo_with
 
 if TYPE_CHECKING:
     from autolog.integrations.torch_values import Reading
@@ -73,7 +73,7 @@ class TorchIntegration:
 
         scaler, loader = module.amp.GradScaler, module.utils.data.DataLoader
         undos = [
-            register_optimizer_step_post_hook(stepped).remove,
+            undo_with(register_optimizer_step_post_hook(stepped).remove),
             patch(module.autograd, "backward", _backward),
             patch(loader, "__iter__", _iterated),
             patch(module.serialization._open_zipfile_writer_file, "__exit__", _saved),  # noqa: SLF001  see _saved

@@ -46,8 +46,9 @@ def installed(tmp_path):
 def python(code, path, **variables):
     environment = {**os.environ, "PYTHONPATH": str(path), "AUTOLOG_DIR": str(path / "runs"), **variables}
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], env=environment, check=True, capture_output=True, text=True
+        [sys.executable, "-c", textwrap.dedent(code)], env=environment, check=False, capture_output=True, text=True
     )
+    assert done.returncode == 0, done.stderr
     return done.stdout
 
 
@@ -121,6 +122,51 @@ def test_a_broken_plugin_is_reported_and_stops_nothing(installed):
     (health,) = lines(journal, "health")
     assert (health["kind"], health["where"]) == ("error", "plugins.counting")
     assert "is no autolog integration" in health["detail"]
+
+
+HALF = """
+from autolog import plugins
+from autolog.patching import patch, undo_with
+
+class Half:
+    name = "half"
+    module = "some_framework"
+    distribution = "some-framework"
+    tested = ("1.0", "1.0")
+
+    def install(self, module):
+        def hook(call):
+            yield
+        module.listeners.append(self)
+        {way}undo_with(lambda: module.listeners.remove(self))
+        {way}patch(module, "fit", hook)
+        {way}plugins.at_end(print)
+        {way}patch(module, "renamed_since", hook)
+        return []
+
+integration = Half()
+"""
+
+
+@pytest.mark.parametrize("way", ["", "yield "], ids=["returns", "yields"])
+def test_an_installation_that_fails_half_way_leaves_the_framework_untouched(installed, way):
+    (installed / "counting_plugin.py").write_text(HALF.format(way=way))
+    (installed / "some_framework.py").write_text("listeners = []\ndef fit(x):\n    return x + 1\n")
+    code = """
+        import some_framework
+        before = some_framework.fit
+        import autolog
+        from autolog import guard, plugins
+        assert some_framework.fit is before
+        assert some_framework.listeners == []
+        assert not plugins._at_end, "what was to be written at the end is still waiting"
+        state = plugins.states()["half"]
+        print(state.status, *guard.failures())
+        autolog.log_metric("a", some_framework.fit(1))
+        autolog.disable("half")
+        assert some_framework.fit is before
+    """
+    assert python(code, installed, AUTOLOG_STRICT="0").strip() == "failed half.install"
 
 
 def test_unknown_names_are_an_error_with_the_nearest():
