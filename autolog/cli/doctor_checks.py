@@ -111,16 +111,22 @@ def integration(name: str, entry: plugins.Entry, *, quick: bool) -> Finding:
         version = _version(found.distribution)
     except Exception as error:
         return Finding(name, False, f"cannot be loaded: {type(error).__name__}: {error}")
-    low, high = found.tested
-    inside = _numbers(low) <= _numbers(version)[: len(_numbers(low))] and _numbers(version)[
-        : len(_numbers(high))
-    ] <= _numbers(high)
-    tested = low if low == high else f"{low} to {high}"
-    text = f"{version}, tested with {tested}" + ("" if inside else " (outside of it)")
+    inside, text = _range(version, *found.tested)
     if quick:
-        return Finding(name, True, f"{text}; patched when {entry.module} is imported")
+        return Finding(name, inside or None, f"{text}; patched when {entry.module} is imported")
     status, detail = _try_import(name, entry.module)
-    return Finding(name, status == "patched", f"{text}; {status}: {detail}")
+    return Finding(name, (inside or None) if status == "patched" else False, f"{text}; {status}: {detail}")
+
+
+def _range(version: str, low: str, high: str) -> tuple[bool, str]:
+    """Whether a version is one that autolog is tested with, ``1.9.1`` being within ``1.9``, and in words."""
+    found, oldest, newest = _numbers(version), _numbers(low), _numbers(high)
+    tested = f"tested with {low}" if low == high else f"tested with {low} to {high}"
+    if found[: len(oldest)] < oldest:
+        return False, f"{version} is older than what autolog is {tested}"
+    if found[: len(newest)] > newest:
+        return False, f"{version} is newer than what autolog is {tested}"
+    return True, f"{version}, {tested}"
 
 
 _TRY = """

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from autolog import events as e
+from autolog import plugins
 
 
 def doctor(root, *words, **environment):
@@ -46,6 +47,31 @@ def test_an_integration_is_tried_for_real(tmp_path):
     assert "patched" in found["sklearn"]["text"]
     assert found["sklearn"]["fine"] is True
     assert found["keras"]["text"] == "switched off by the setting disable"
+
+
+@pytest.mark.parametrize(("version", "word"), [("0.1.2", "older"), ("1.99.0.post1", "newer")])
+def test_a_version_outside_of_what_is_tested_is_said(tmp_path, version, word):
+    pytest.importorskip("sklearn")
+    info = tmp_path / "path" / f"scikit_learn-{version}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: scikit-learn\nVersion: {version}\n")
+    others = "keras,lightning,pytorch_lightning,transformers,torch"
+    result = doctor(tmp_path, AUTOLOG_DISABLE=others, PYTHONPATH=str(info.parent))
+    found = findings(result)["Integrations"]["sklearn"]
+    low, high = plugins.built_in("sklearn").tested
+    assert found["text"].startswith(f"{version} is {word} than what autolog is tested with {low} to {high}; patched: ")
+    assert found["fine"] is None  # neither broken nor known to be fine
+
+
+def test_the_oldest_and_newest_tested_versions_are_inside():
+    from autolog.cli.doctor_checks import _range
+
+    assert _range("1.3.0", "1.3", "1.9") == (True, "1.3.0, tested with 1.3 to 1.9")
+    assert _range("1.9.11", "1.3", "1.9")[0]
+    assert _range("2.6.6", "2.6.6", "2.6.6") == (True, "2.6.6, tested with 2.6.6")
+    assert not _range("1.10.0", "1.3", "1.9")[0]
+    assert not _range("1.2.9", "1.3", "1.9")[0]
+    assert not _range("2.6.7", "2.6.6", "2.6.6")[0]
 
 
 def test_a_directory_that_cannot_be_written(tmp_path):
