@@ -14,11 +14,13 @@ original still gets the user's arguments. An error of the original is thrown int
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import CellType
 from typing import Any, TypeAlias
 
 from autolog import guard
@@ -122,7 +124,7 @@ def original(function: Any) -> Any:
     return getattr(function, _ORIGINAL, function)
 
 
-def patch(owner: Any, name: str, hook: HookFunction, *, awake: bool = False) -> Undo:
+def patch(owner: Any, name: str, hook: HookFunction, *, awake: bool = False, by_value: bool = False) -> Undo:
     """Replace ``owner.name`` (a function of a module, or a method of a class) by one that runs ``hook`` around it.
 
     The replacement is a plain function: signature, docstring, name, pickling by name, ``copy`` and ``inspect`` stay.
@@ -133,6 +135,8 @@ def patch(owner: Any, name: str, hook: HookFunction, *, awake: bool = False) -> 
         name: the attribute, or a path below ``owner`` such as ``Trainer._run``.
         hook: see the module's text.
         awake: the hook runs in ranks and workers too, where the others sleep.
+        by_value: ``owner`` is a class of the program's, which cloudpickle (joblib's workers) may pickle by value: what
+            is pickled then is the original, with no word of autolog.
 
     Returns:
         A function that puts back the identical object. If someone has replaced the attribute since, that stays, and
@@ -151,7 +155,7 @@ def patch(owner: Any, name: str, hook: HookFunction, *, awake: bool = False) -> 
     kind = type(raw) if isinstance(raw, (staticmethod, classmethod)) else None
     function = raw.__func__ if kind is not None else raw
     wrapper, sleep = _wrapper(function, f"{getattr(owner, '__name__', owner)}.{name}", hook, awake=awake)
-    replacement = kind(wrapper) if kind is not None else wrapper
+    replacement: Any = kind(wrapper) if kind is not None else _ByValue(wrapper, function) if by_value else wrapper
     setattr(owner, name, replacement)
 
     def undo() -> None:
@@ -164,6 +168,57 @@ def patch(owner: Any, name: str, hook: HookFunction, *, awake: bool = False) -> 
             setattr(owner, name, kept)
 
     return undo_with(undo)
+
+
+def patch_closure(function: Any, variable: str, hook: HookFunction) -> Undo:
+    """Run ``hook`` around the function that ``function`` keeps in its closure: what its decorator has wrapped.
+
+    ``function`` stays the identical object, so that this reaches those who have imported it by name before.
+
+    Args:
+        function: what the decorator returned.
+        variable: the decorator's name for the function inside.
+        hook: see the module's text.
+
+    Returns:
+        A function that puts back what was there.
+
+    Raises:
+        AttributeError: there is no function of that name in its closure.
+    """
+    names = getattr(getattr(function, "__code__", None), "co_freevars", ())
+    if variable not in names:
+        raise AttributeError(f"{function!r} has no {variable!r} in its closure")
+    cell: CellType = function.__closure__[names.index(variable)]
+    kept = cell.cell_contents
+    wrapper, sleep = _wrapper(kept, f"{function.__module__}.{function.__qualname__}", hook, awake=False)
+    cell.cell_contents = wrapper
+
+    def undo() -> None:
+        sleep()
+        if cell.cell_contents is wrapper:
+            cell.cell_contents = kept
+
+    return undo_with(undo)
+
+
+class _ByValue:
+    """A replaced method in the dictionary of a class: used, it is the wrapper; pickled, it is the original."""
+
+    __slots__ = ("function", "wrapper")
+
+    def __init__(self, wrapper: Callable[..., Any], function: Callable[..., Any]) -> None:
+        self.wrapper = wrapper
+        self.function = function
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        return self.wrapper.__get__(instance, owner)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(object.__getattribute__(self, "wrapper"), name)
+
+    def __reduce__(self) -> tuple[Callable[[Any], Any], tuple[Callable[..., Any]]]:
+        return copy.copy, (self.function,)  # which gives a function back as it is
 
 
 def _wrapper(

@@ -284,3 +284,59 @@ def test_workers_hooks_sleep(patched, monkeypatch):
     monkeypatch.setattr(patching, "_silent", True)
     assert add(1) == 3
     assert seen == []
+
+
+def decorated(function):
+    def wrapper(*args):
+        return function(*args)
+
+    return wrapper
+
+
+@decorated
+def kept_by_name(x):
+    return x + 1
+
+
+def test_what_a_decorator_wraps_is_reached_through_the_same_object():
+    seen = []
+
+    def hook(call):
+        seen.append(call.args)
+        seen.append((yield))
+
+    before, inside = kept_by_name, kept_by_name.__closure__[0].cell_contents
+    undo = patching.patch_closure(kept_by_name, "function", hook)
+    assert before(2) == 3
+    assert seen == [(2,), 3]
+    undo()
+    assert kept_by_name.__closure__[0].cell_contents is inside
+    assert before(2) == 3
+    assert len(seen) == 2
+    with pytest.raises(AttributeError, match="no 'other' in its closure"):
+        patching.patch_closure(kept_by_name, "other", hook)
+    with pytest.raises(AttributeError):
+        patching.patch_closure(len, "function", hook)
+
+
+def test_a_class_pickled_by_value_holds_the_original():
+    class Mine:
+        def fit(self, x):
+            return x
+
+    kept, seen = vars(Mine)["fit"], []
+
+    def hook(call):
+        seen.append(call.args[1])
+        yield
+
+    undo = patch(Mine, "fit", hook, by_value=True)
+    assert Mine().fit(1) == Mine.fit(Mine(), 1) == 1
+    assert seen == [1, 1]
+    assert pickle.loads(pickle.dumps(vars(Mine)["fit"].__reduce__()[0])) is copy.copy
+    function, (argument,) = vars(Mine)["fit"].__reduce__()
+    assert function(argument) is kept
+    assert inspect.isfunction(Mine.fit)
+    assert vars(Mine)["fit"].__name__ == "fit"
+    undo()
+    assert vars(Mine)["fit"] is kept
