@@ -22,6 +22,7 @@ __all__ = [
     "log_fact",
     "log_figure",
     "log_histogram",
+    "log_histograms",
     "log_html",
     "log_image",
     "log_metric",
@@ -80,6 +81,7 @@ log_audio = _on_current(Run.log_audio)
 log_video = _on_current(Run.log_video)
 log_figure = _on_current(Run.log_figure)
 log_histogram = _on_current(Run.log_histogram)
+log_histograms = _on_current(Run.log_histograms)
 log_confusion_matrix = _on_current(Run.log_confusion_matrix)
 log_curve = _on_current(Run.log_curve)
 log_table = _on_current(Run.log_table)

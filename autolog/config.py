@@ -72,6 +72,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """More names whose values are secret (matched case-insensitively as part of a name)."""
     source_max_bytes: int = 20_000_000
     """Most bytes of source code kept with a run."""
+    weights: str = "epoch"
+    """When histograms of weights and gradients are recorded: ``epoch``, ``off``, or a number of steps."""
+    weights_budget: float = 0.01
+    """Share of the training time that these histograms and norms may take; they thin themselves to keep it."""
+    activations: bool = False
+    """Also histograms of what the layers of a torch module put out, by forward hooks."""
 
 
 _LISTS = {name for name, kind in Settings.__annotations__.items() if "list" in str(kind)}
@@ -255,6 +261,8 @@ def _checked(name: str, value: Any, source: str) -> Any:
     if name in _LISTS and isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()]
     wanted: Any = {"str": str, "bool": bool, "float": float, "int": int, "list[str]": list[str]}[kind]
+    if name == "weights":
+        return _schedule(value, source)
     try:
         # Variables are text: "0.5", "true" and "1" are read as what the setting is. Files are typed already.
         converted = msgspec.convert(value, wanted, strict=source != "environment")
@@ -267,3 +275,16 @@ def _checked(name: str, value: Any, source: str) -> Any:
     if kind in ("float", "int") and not converted >= 0:
         raise ConfigError(f"{source}: setting {name!r} must not be negative, got {value!r}")
     return converted
+
+
+def _schedule(value: Any, source: str) -> str:
+    """The setting ``weights`` as text: ``False`` is ``off``, a number of steps its digits."""
+    if value is False or str(value).lower() in ("off", "0", "false", "no"):
+        return "off"
+    text = str(value).lower()
+    if value is True or text in ("epoch", "true", "on"):
+        return "epoch"
+    if isinstance(value, (str, int)) and text.isdecimal():
+        return str(int(text))
+    where = "variable AUTOLOG_WEIGHTS" if source == "environment" else source
+    raise ConfigError(f"{where}: setting 'weights' must be 'epoch', 'off' or a number of steps, got {value!r}")

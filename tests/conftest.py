@@ -12,6 +12,7 @@ import pytest
 os.environ["AUTOLOG_STRICT"] = "1"
 os.environ["AUTOLOG_DISABLE"] = "console"
 os.environ["AUTOLOG_SIDECAR"] = "0"
+os.environ["AUTOLOG_WEIGHTS"] = "off"  # small tests ask for them; scripts run as processes have them
 os.environ["AUTOLOG_DIR"] = tempfile.mkdtemp(prefix="autolog-tests-")
 os.environ.pop("AUTOLOG_PARENT", None)
 atexit.register(shutil.rmtree, os.environ["AUTOLOG_DIR"], ignore_errors=True)

@@ -55,6 +55,35 @@ class DataLog(AssetRecorder):
 
         self._log(name, make, step, epoch, metadata)
 
+    def log_histograms(
+        self,
+        name: str,
+        histograms: Any,
+        step: float | None = None,
+        *,
+        bins: int = 32,
+        epoch: float | None = None,
+        metadata: Metadata = None,
+    ) -> None:
+        """Store the distributions of many arrays of one moment in one small asset: the weights of a model, say.
+
+        Args:
+            name: what they are called together.
+            histograms: names and arrays or tensors; or names and mappings that are histograms already, with ``counts``
+                and ``min`` and ``max`` (or ``edges``) and any of the other fields in docs/media.md.
+            step: see :class:`~autolog.media.logging.MediaLog`.
+            bins: how many equal bins between minimum and maximum, for arrays.
+            epoch: see :class:`~autolog.media.logging.MediaLog`.
+            metadata: see :class:`~autolog.media.logging.MediaLog`.
+
+        Raises:
+            TypeError: no such mapping, or an array's elements are no real numbers.
+            ValueError: counts and edges do not fit, or bins is not positive.
+        """
+        from autolog.media.histograms import histograms as made
+
+        self._log(name, lambda: [made(histograms, bins)], step, epoch, metadata)
+
     def log_confusion_matrix(
         self,
         name: str,
