@@ -1,17 +1,16 @@
 """``AutologCallback`` for transformers: the trainer's own kind of callback, for those who want to say so.
 
-The methods are here, free of transformers; the class is made of them and of ``TrainerCallback`` when it is first
-asked for.
+It holds what its trainer's recording is asked for; the recording is the automatic one. The methods are here, free of
+transformers; the class is made of them and of ``TrainerCallback`` when it is first asked for.
 """
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from autolog import current, guard
 from autolog.integrations import transformers
-from autolog.integrations.transformers_facts import log_arguments, log_begin, training_fact
+from autolog.integrations.transformers_calls import Options
 
 if TYPE_CHECKING:
     from autolog.run import Run
@@ -20,59 +19,57 @@ __all__ = ["AutologCallback", "explicit_class"]
 
 
 class AutologCallback:
-    """A ``TrainerCallback`` that records its trainer, as the automatic integration would, which steps aside for it.
+    """A ``TrainerCallback``: its trainer is recorded, as it would be without, and as is asked for here.
 
-    It also works where that is disabled (``AUTOLOG_DISABLE=transformers``), so that only chosen trainers are
-    recorded. Then it cannot see an exception that ends the training: transformers tells callbacks nothing of it.
+    It also works where the automatic integration is disabled (``AUTOLOG_DISABLE=transformers``), so that only chosen
+    trainers are recorded.
+
+    Args:
+        run: trainings become child runs of it; without it, of the current run.
+        name: what they are called; without it, as the model's class.
+        every_n_steps: of the values logged during training, at most those of every so many steps. What the trainer
+            logs at all is its own ``logging_steps``. Evaluations and summaries are always recorded.
+        metrics: which metrics, as patterns: ``["loss", "eval_*"]``. Without it all.
+        datasets: record what the data sets are, and their fingerprints.
+        checkpoints: record where checkpoints and models are saved.
+        completions: how many sampled completions of each log (TRL) are recorded; 0 for none. Without it all of them
+            where the trainer was told ``log_completions``, else a few.
+
+    Raises:
+        ValueError: ``every_n_steps`` is below 1 or ``completions`` below 0.
+        TypeError: ``metrics`` is no list of patterns.
     """
 
     autolog_explicit = True
-    _run: Run | None = None
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **parts: Any) -> None:  # noqa: ARG002  the trainer's signature
-        """Record arguments, model and optimizer."""
-        if not state.is_world_process_zero:
-            return
-        with guard.guard("transformers.callback"):
-            run = current.fit_in_progress()
-            if run is None:
-                run = self._open(type(parts["model"]).__name__)
-                log_arguments(run, args)
-            log_begin(run, state, SimpleNamespace(**parts))
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **parts: Any) -> None:  # noqa: ARG002  the same
-        """Keep the current step."""
-        if self._run is not None:
-            self._run.step, self._run.epoch = state.global_step, state.epoch
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **parts: Any) -> None:  # noqa: ARG002
-        """Record what the trainer logs: losses, learning rate, evaluations, summaries."""
-        if not state.is_world_process_zero:
-            return
-        with guard.guard("transformers.callback"):
-            transformers.log(self._run or current.ensure_run(), state, logs)
-
-    def on_predict(self, args: Any, state: Any, control: Any, metrics: dict[str, Any], **parts: Any) -> None:
-        """Record the metrics of a prediction, which the trainer does not log."""
-        self.on_log(args, state, control, metrics, **parts)
-
-    def on_train_end(self, args: Any, state: Any, control: Any, **parts: Any) -> None:  # noqa: ARG002  the same
-        """End the child run, if it is ours."""
-        run, self._run = self._run, None
-        if run is not None:
-            with guard.guard("transformers.callback"):
-                run.log_fact("training", training_fact(state))
-                run.close_child()
-
-    def _open(self, name: str) -> Run:
-        if self._run is not None:
-            self._run.close_child(RuntimeError("the training did not reach its end"))
-        self._run = current.ensure_run().open_child(name, "fit", transformers.integration.name)
-        return self._run
+    def __init__(
+        self,
+        run: Run | None = None,
+        *,
+        name: str | None = None,
+        every_n_steps: int = 1,
+        metrics: Sequence[str] | None = None,
+        datasets: bool = True,
+        checkpoints: bool = True,
+        completions: int | None = None,
+    ) -> None:
+        if every_n_steps < 1:
+            raise ValueError(f"every_n_steps counts steps from 1 on, given {every_n_steps!r}")
+        if completions is not None and completions < 0:
+            raise ValueError(f"completions is a number of rows, given {completions!r}")
+        if isinstance(metrics, str) or not all(isinstance(pattern, str) for pattern in metrics or ()):
+            raise TypeError(f'metrics takes a list of patterns such as ["loss", "eval_*"], given {metrics!r}')
+        patterns = ("*",) if metrics is None else tuple(metrics)
+        self.options = Options(run, name, every_n_steps, patterns, datasets, checkpoints, completions)
+        transformers.watch_chosen()
 
     def __getstate__(self) -> dict[str, Any]:
-        # An open run does not travel with copies of the trainer.
-        return {name: value for name, value in vars(self).items() if name != "_run"}
+        # A run does not travel to another process.
+        return {**vars(self), "options": self.options._replace(run=None)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        transformers.watch_chosen()
 
 
 _class: type | None = None

@@ -13,6 +13,7 @@ from autolog import plugins
 pytestmark = pytest.mark.filterwarnings("ignore")  # transformers and torch warn about each other
 
 SUMMARY = {"train_runtime", "train_samples_per_second", "train_steps_per_second", "total_flos", "train_loss"}
+SPEEDS = {"autolog/steps_per_second", "autolog/samples_per_second", "autolog/tokens_per_second"}
 EVALUATION = {"eval_loss", "eval_runtime", "eval_samples_per_second", "eval_steps_per_second"}
 
 
@@ -72,7 +73,8 @@ def history(training, *names):
 
 
 def recorded(child):
-    return {name: child.points(name) for name in child.metric_names}
+    """All metrics but those that autolog computes."""
+    return {name: child.points(name) for name in child.metric_names if not name.startswith("autolog/")}
 
 
 def test_whole_record_of_a_training(autolog_run, tmp_path):
@@ -87,7 +89,8 @@ def test_whole_record_of_a_training(autolog_run, tmp_path):
     assert (fit.name, fit.kind, fit.status) == ("BertForSequenceClassification", "fit", "completed")
     assert (fit.integration, fit.parent) == ("transformers", None)
     assert recorded(fit) == history(training)
-    assert fit.metric_names == {"loss", "grad_norm", "learning_rate"} | EVALUATION | SUMMARY
+    assert fit.metric_names == {"loss", "grad_norm", "learning_rate"} | EVALUATION | SUMMARY | SPEEDS
+    assert [step for step, _ in fit.series("autolog/samples_per_second")] == list(range(1, 9))
     assert [step for step, _ in fit.series("loss")] == list(range(1, 9))
     assert [(step, epoch) for step, epoch, _ in fit.points("eval_loss")] == [(4, 1.0), (8, 2.0)]
     assert fit.points("train_loss") == [(8, 2.0, result.training_loss)]
@@ -101,7 +104,7 @@ def test_whole_record_of_a_training(autolog_run, tmp_path):
     assert not any("id2label" in name or name.endswith("_token") for name in params)
     assert fit.sources["learning_rate"] == "transformers.TrainingArguments"
     assert set(fit.facts) == {
-        "changed_arguments", "model", "labels", "training", "optimizers", "schedulers", "data", "callbacks",
+        "changed_arguments", "model", "labels", "training", "optimizers", "schedulers", "data", "callbacks", "trainer",
     }  # fmt: skip
     assert fit.facts["changed_arguments"] == {
         "output_dir": str(tmp_path / "out"), "num_train_epochs": 2, "learning_rate": 1e-3, "weight_decay": 0.01,
@@ -317,7 +320,7 @@ def test_explicit_callback_survives_an_unfinished_training(autolog_run, tmp_path
     with pytest.raises(ValueError, match="no"):
         training.train()
     (ours,) = [one for one in training.callback_handler.callbacks if isinstance(one, AutologCallback)]
-    assert pickle.loads(pickle.dumps(ours))._run is None
+    assert pickle.loads(pickle.dumps(ours)).options == ours.options
     training.remove_callback(Fail)
     training.train()
     bad, good = autolog_run.read().children
