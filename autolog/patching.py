@@ -124,7 +124,15 @@ def original(function: Any) -> Any:
     return getattr(function, _ORIGINAL, function)
 
 
-def patch(owner: Any, name: str, hook: HookFunction, *, awake: bool = False, by_value: bool = False) -> Undo:
+def patch(
+    owner: Any,
+    name: str,
+    hook: HookFunction,
+    *,
+    awake: bool = False,
+    by_value: bool = False,
+    unless: Callable[[], bool] | None = None,
+) -> Undo:
     """Replace ``owner.name`` (a function of a module, or a method of a class) by one that runs ``hook`` around it.
 
     The replacement is a plain function: signature, docstring, name, pickling by name, ``copy`` and ``inspect`` stay.
@@ -137,6 +145,7 @@ def patch(owner: Any, name: str, hook: HookFunction, *, awake: bool = False, by_
         awake: the hook runs in ranks and workers too, where the others sleep.
         by_value: ``owner`` is a class of the program's, which cloudpickle (joblib's workers) may pickle by value: what
             is pickled then is the original, with no word of autolog.
+        unless: the original is called directly where this says so, such as while a compiler traces the call.
 
     Returns:
         A function that puts back the identical object. If someone has replaced the attribute since, that stays, and
@@ -154,7 +163,7 @@ def patch(owner: Any, name: str, hook: HookFunction, *, awake: bool = False, by_
     raw = inspect.getattr_static(owner, name) if kept is _ABSENT else kept
     kind = type(raw) if isinstance(raw, (staticmethod, classmethod)) else None
     function = raw.__func__ if kind is not None else raw
-    wrapper, sleep = _wrapper(function, f"{getattr(owner, '__name__', owner)}.{name}", hook, awake=awake)
+    wrapper, sleep = _wrapper(function, f"{getattr(owner, '__name__', owner)}.{name}", hook, awake=awake, unless=unless)
     replacement: Any = kind(wrapper) if kind is not None else _ByValue(wrapper, function) if by_value else wrapper
     setattr(owner, name, replacement)
 
@@ -222,13 +231,18 @@ class _ByValue:
 
 
 def _wrapper(
-    function: Callable[..., Any], where: str, hook: HookFunction, *, awake: bool
+    function: Callable[..., Any],
+    where: str,
+    hook: HookFunction,
+    *,
+    awake: bool,
+    unless: Callable[[], bool] | None = None,
 ) -> tuple[Callable[..., Any], Undo]:
     undone = False
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if undone or (_silent and not awake):
+        if undone or (unless is not None and unless()) or (_silent and not awake):
             return function(*args, **kwargs)
         call = Call(function, args, kwargs)
         steps = _begin(hook, call, where)
