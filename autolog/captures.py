@@ -1,4 +1,4 @@
-"""What an integration says it records: rows that docs/integrations.md is made from, and that tests check on real runs."""
+"""What an integration says it records: docs/integrations.md is made from it, and tests check it on real runs."""
 
 from __future__ import annotations
 

@@ -64,6 +64,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Start the process beside training (system samples, git and package facts, how the run died)."""
     sample_interval: float = 5.0
     """Seconds between two system samples; they are the heartbeat as well."""
+    bandwidth: float = 0.0
+    """Most bytes a second that are sent to a server; 0: no bound."""
+    search_candidates: int = 30
+    """Most candidates of a hyperparameter search that get a child run of their own: the best; a table has all."""
     exit_wait: float = 5.0
     """Most seconds that the process waits at its end for remote backends."""
     redact: bool = True

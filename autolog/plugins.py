@@ -27,6 +27,7 @@ __all__ = [
     "Chunk",
     "Entry",
     "Integration",
+    "Later",
     "RunEnd",
     "RunHeader",
     "State",
@@ -104,6 +105,14 @@ class Chunk(msgspec.Struct, frozen=True):
                 continue
             if record is not None:
                 yield record
+
+
+class Later(Exception):  # noqa: N818  it says what is asked for
+    """Raised by a backend that was asked to wait: nothing is sent to it for ``seconds``."""
+
+    def __init__(self, seconds: float, reason: str) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
 
 
 @runtime_checkable

@@ -14,7 +14,7 @@ from pathlib import Path
 from autolog import plugins
 from autolog.captures import Captured
 
-__all__ = ["marked", "with_tables"]
+__all__ = ["main", "marked", "with_tables"]
 
 _BLOCK = re.compile(r"(<!-- captures: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _PLACES = {"child": "child run of kind", "params": "parameters, source", "metric": "metric", "asset": "asset"}

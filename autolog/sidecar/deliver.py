@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from autolog.journal import journals
-from autolog.plugins import Backend, Chunk, RunEnd, RunHeader
+from autolog.plugins import Backend, Chunk, Later, RunEnd, RunHeader
 from autolog.sidecar.progress import FILE, State, states
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ _CHUNK = 1 << 20
 _LINGER = 12
 """Times the setting ``exit_wait`` for which delivery is still tried after the end of the run: a minute by default."""
 _LONGEST_PAUSE = 30.0
+_LONGEST_ASKED = 300.0
+"""Seconds that a backend may ask for: one that asks for a day is asked again all the same."""
 
 
 def load(name: str, settings: Settings) -> Backend:
@@ -138,8 +140,9 @@ class _Outlet(threading.Thread):
                     return
             except Exception as error:
                 self._delivery.failed(self.name, error)
+                asked = min(error.seconds, _LONGEST_ASKED) if isinstance(error, Later) else 0.0
                 # Jitter: many runs that wait for one server must not come back in step.
-                time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  no secret
+                time.sleep(asked + pause * random.uniform(0.5, 1.0))  # noqa: S311  no secret
                 pause = min(2 * pause, _LONGEST_PAUSE)
                 continue
             pause = 0.5

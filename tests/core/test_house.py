@@ -31,6 +31,7 @@ ALLOWED = {
     "saying": set(),
     "naming": set(),
     "captures": set(),
+    "credentials": set(),
     "version": set(),
     "discovery": set(),
     "guard": {"config"},
@@ -50,12 +51,27 @@ ALLOWED = {
     "current": BOTTOM | {"claim", "opening", "journal", "run", "process", "patching", "capture"},
     "api": {"current", "run"},
     "capture": BOTTOM | {"journal", "run", "media", "patching", "plugins", "process", "current", "sidecar"},
-    "startup": BOTTOM | {"current", "capture", "patching", "plugins", "process"},
+    "workers": BOTTOM | {"current", "opening", "capture", "patching", "plugins", "process", "run"},
+    "startup": BOTTOM | {"current", "capture", "patching", "plugins", "process", "workers"},
     "integrations": BOTTOM | {"run", "patching", "plugins", "current", "media", "process", "captures"},
-    "backends": BOTTOM | {"journal", "plugins"},
+    "backends": BOTTOM | {"journal", "plugins", "credentials"},
     "sidecar": BOTTOM | {"journal", "plugins", "process", "run", "capture", "store", "backends"},
     "store": BOTTOM | {"journal", "media", "process"},
-    "cli": BOTTOM | {"journal", "plugins", "process", "capture", "store", "sidecar", "patching", "boot", "captures"},
+    "cli": BOTTOM
+    | {
+        "journal",
+        "plugins",
+        "process",
+        "capture",
+        "store",
+        "sidecar",
+        "patching",
+        "boot",
+        "captures",
+        "server",
+        "credentials",
+    },
+    "server": BOTTOM | {"journal", "store"},
     "boot": {"guard"},
     "testing": BOTTOM | {"journal", "run", "current", "patching", "plugins", "store", "captures"},
 }
@@ -95,9 +111,8 @@ def test_imports_go_one_way(path, part):
 def test_packages_are_the_folders():
     setup = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
     found = {"autolog", "autolog.integrations", "autolog.backends"}
-    for folder in (ROOT / "autolog").iterdir():
-        if folder.is_dir() and not folder.is_symlink() and any(folder.glob("*.py")):
-            found.add(f"autolog.{folder.name}")
+    for path in (ROOT / "autolog").rglob("__init__.py"):  # links are not followed
+        found.add(".".join(path.parent.relative_to(ROOT).parts))
     assert set(setup["packages"]) == found
     for name in ("integrations", "backends"):
         assert (ROOT / "autolog" / name).readlink() == Path(f"../{name}")
@@ -106,7 +121,7 @@ def test_packages_are_the_folders():
 
 def every_module():
     for found in pkgutil.walk_packages(autolog.__path__, "autolog."):
-        if not found.name.endswith(("__main__", "sitecustomize")) and "boot" not in found.name:
+        if not found.name.endswith(("__main__", "sitecustomize", "migrations.env")) and "boot" not in found.name:
             yield found.name
 
 

@@ -1,0 +1,140 @@
+"""Files of the data directory, which is a runs directory: written at an offset, on disk once that is acknowledged.
+
+Appending is idempotent: bytes that are there already are compared and not written again, so that a client may send
+again whatever it is not sure of. Two servers over one directory (a restart, a supervisor's mistake) keep out of each
+other's way by a lock on the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from autolog.journal import journals
+from autolog.server.errors import ApiError
+
+__all__ = ["append", "make", "overwrite", "run_directory", "sizes", "sync_folder"]
+
+
+def run_directory(root: Path, project: str, run: str) -> Path:
+    """``<root>/<project>/<run>``; the names have been checked."""
+    return root / project / run
+
+
+def sizes(directory: Path) -> dict[str, int]:
+    """How many bytes of each journal are there; empty for a run that is not known yet."""
+    return {path.name: path.stat().st_size for path in journals(directory)} if directory.is_dir() else {}
+
+
+def append(path: Path, offset: int, data: bytes) -> int:
+    """Put ``data`` at ``offset`` of a file that only grows, and on disk.
+
+    Args:
+        path: the file; made, with its folders, where it is missing.
+        offset: where the first byte belongs.
+        data: what is to be there.
+
+    Returns:
+        The file's size now. Everything before it is on disk.
+
+    Raises:
+        ApiError: 409 ``gap``: bytes before the offset are missing; 409 ``conflict``: other bytes are there; 507: the
+            disk is full. Nothing is changed then.
+    """
+    make(path.parent)
+    with _open(path) as file:
+        size = os.fstat(file).st_size
+        if offset > size:
+            raise ApiError(409, "gap", f"{path.name} has {size} bytes: send from there", size=size)
+        known = data[: size - offset]
+        if known != _read(file, offset, len(known)):
+            raise ApiError(409, "conflict", f"{path.name} holds other bytes from {offset} on", size=size)
+        _write(file, data[len(known) :], size)
+        os.fdatasync(file)  # also where all was there: its first sender may have gone before it was acknowledged
+    return max(size, offset + len(data))
+
+
+def overwrite(path: Path, offset: int, data: bytes) -> int:
+    """Make a file end with ``data`` from ``offset`` on, and put it on disk: a console rewrites its last lines.
+
+    Returns:
+        The file's size now.
+
+    Raises:
+        ApiError: 409 ``gap`` and 507, as :func:`append`.
+    """
+    make(path.parent)
+    with _open(path) as file:
+        size = os.fstat(file).st_size
+        if offset > size:
+            raise ApiError(409, "gap", f"{path.name} has {size} bytes: send from there", size=size)
+        _write(file, data, offset, size)
+        os.ftruncate(file, offset + len(data))
+        os.fdatasync(file)
+    return offset + len(data)
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[int]:
+    known = path.exists()
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield file
+        if not known:
+            sync_folder(path.parent)
+    finally:
+        os.close(file)
+
+
+def _read(file: int, offset: int, length: int) -> bytes:
+    parts = []
+    while length and (part := os.pread(file, min(length, 1 << 20), offset)):
+        parts.append(part)
+        offset, length = offset + len(part), length - len(part)
+    return b"".join(parts)
+
+
+def _write(file: int, data: bytes, at: int, size: int | None = None) -> None:
+    """Write all of it, or cut the file back to ``size``, which is ``at`` where nothing is written over."""
+    view = memoryview(data)
+    size = at if size is None else size
+    try:
+        while view:
+            written = os.pwrite(file, view, at)
+            view, at = view[written:], at + written
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.ftruncate(file, size)
+        raise _storage_error(error) from None
+
+
+def _storage_error(error: OSError) -> ApiError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ApiError(507, "disk_full", "the server's disk is full; nothing was taken, send it again later")
+    return ApiError(503, "storage", f"the server cannot write now ({error.strerror}); send it again later")
+
+
+def make(directory: Path) -> None:
+    """Make a folder private to the server, with those above it, and put their names on disk."""
+    if directory.is_dir():
+        return
+    missing = [directory, *directory.parents]
+    missing = missing[: next(index for index, folder in enumerate(missing) if folder.is_dir())]
+    for folder in reversed(missing):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """A new name is on disk once its folder is."""
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

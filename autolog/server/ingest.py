@@ -1,0 +1,97 @@
+"""Taking records: the bytes of journals, at their offsets. What was answered with 200 is on disk."""
+
+from __future__ import annotations
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from autolog import events
+from autolog.server import appending, body, names
+from autolog.server.addressing import writable_run
+from autolog.server.errors import ApiError
+from autolog.server.requests import in_thread, number
+
+__all__ = ["append", "routes", "state"]
+
+_DAMAGED = "autolog-damaged-lines"
+_decoder = msgspec.json.Decoder(msgspec.Raw)
+
+
+async def state(request: Request) -> Response:
+    """How much of each journal of a run is here, so that a client goes on from there."""
+    service, project, run = await writable_run(request)
+    found = await in_thread(appending.sizes, appending.run_directory(service.data, project, run))
+    return JSONResponse({"journals": found})
+
+
+async def append(request: Request) -> Response:
+    """Take whole lines of one journal at an offset."""
+    service, project, run = await writable_run(request)
+    name = names.check_journal(request.path_params["journal"])
+    offset = number(request, "offset")
+    data = await body.read(request, service.limits.chunk)
+    damaged = request.headers.get(_DAMAGED, "0")
+    _check_lines(data, service.limits.line, int(damaged) if damaged.isdigit() else 0)
+    if offset == 0:
+        _check_header(data, run)
+    path = appending.run_directory(service.data, project, run) / name
+    size = await in_thread(appending.append, path, offset, data)
+    return JSONResponse({"size": size})
+
+
+def _check_lines(data: bytes, longest: int, damaged: int) -> None:
+    """Every line is a JSON object, but for as many as the client knows to be torn on its own disk.
+
+    Raises:
+        ApiError: 400, 413 or 422; the message says which line.
+    """
+    if not data:
+        raise ApiError(400, "empty", "the body holds no line")
+    if not data.endswith(b"\n"):
+        raise ApiError(400, "unfinished_line", "the body must end with the end of a line")
+    position = 0
+    for number_of_line, line in enumerate(data[:-1].split(b"\n"), 1):
+        if len(line) > longest:
+            raise ApiError(413, "line_too_long", f"line {number_of_line} is longer than {longest} bytes", limit=longest)
+        if line and not _is_object(line):
+            damaged -= 1
+            if damaged < 0:
+                raise ApiError(
+                    422, "invalid_line", f"line {number_of_line} is no JSON object; nothing was taken",
+                    line=number_of_line, byte=position,
+                )  # fmt: skip
+        position += len(line) + 1
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+        _decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return line.lstrip()[:1] == b"{"
+
+
+def _check_header(data: bytes, run: str) -> None:
+    """A journal begins with whose it is.
+
+    Raises:
+        ApiError: 422.
+    """
+    try:
+        first = events.decode(data[: data.index(b"\n")])
+    except msgspec.DecodeError:
+        first = None
+    if not isinstance(first, events.RunStart):
+        raise ApiError(422, "no_header", "the first line of a journal must be a record of type run")
+    if first.id != run:
+        raise ApiError(422, "foreign_journal", f"this journal is of run {first.id!r}, not of {run!r}")
+
+
+_RUN = "/api/v1/projects/{project}/runs/{run}"
+routes = [
+    Route(f"{_RUN}/journals", state, methods=["GET"]),
+    Route(f"{_RUN}/journals/{{journal}}", append, methods=["POST"]),
+]

@@ -1,0 +1,1 @@
+"""The server's schema, release by release; run by :mod:`autolog.server.database` when a server starts."""

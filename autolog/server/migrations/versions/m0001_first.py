@@ -1,0 +1,106 @@
+"""The first schema."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+__all__ = ["down_revision", "revision", "upgrade"]
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Make all tables."""
+    _access()
+    _index()
+
+
+def _access() -> None:
+    op.create_table(
+        "projects",
+        sa.Column("project", sa.Text, primary_key=True),
+        sa.Column("public", sa.Boolean, nullable=False),
+        sa.Column("created_at", sa.Double, nullable=False),
+    )
+    op.create_table(
+        "users",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("password", sa.Text),
+        sa.Column("admin", sa.Boolean, nullable=False),
+        sa.Column("created_at", sa.Double, nullable=False),
+        sa.Column("disabled", sa.Boolean, nullable=False),
+    )
+    op.create_table(
+        "members",
+        sa.Column("project", sa.Text, primary_key=True),
+        sa.Column("user_name", sa.Text, primary_key=True),
+        sa.Column("role", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "tokens",
+        sa.Column("hash", sa.Text, primary_key=True),
+        sa.Column("id", sa.Text, nullable=False, unique=True),
+        sa.Column("user_name", sa.Text, nullable=False),
+        sa.Column("label", sa.Text, nullable=False),
+        sa.Column("role", sa.Text, nullable=False),
+        sa.Column("project", sa.Text),
+        sa.Column("created_at", sa.Double, nullable=False),
+        sa.Column("expires_at", sa.Double),
+        sa.Column("revoked_at", sa.Double),
+    )
+    op.create_table(
+        "sessions",
+        sa.Column("hash", sa.Text, primary_key=True),
+        sa.Column("user_name", sa.Text, nullable=False),
+        sa.Column("created_at", sa.Double, nullable=False),
+        sa.Column("expires_at", sa.Double, nullable=False),
+    )
+    op.create_table(
+        "shares",
+        sa.Column("project", sa.Text, primary_key=True),
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("hash", sa.Text, nullable=False, unique=True),
+        sa.Column("run", sa.Text),
+        sa.Column("created_by", sa.Text, nullable=False),
+        sa.Column("created_at", sa.Double, nullable=False),
+        sa.Column("expires_at", sa.Double),
+        sa.Column("revoked_at", sa.Double),
+    )
+    op.create_table(
+        "audit",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+        sa.Column("time", sa.Double, nullable=False),
+        sa.Column("actor", sa.Text, nullable=False),
+        sa.Column("action", sa.Text, nullable=False),
+        sa.Column("project", sa.Text),
+        sa.Column("detail", sa.Text, nullable=False),
+    )
+
+
+def _index() -> None:
+    run = ("project", "run")
+    op.create_table(
+        "runs", *_keys(*run), *_texts("id", "name", "project_name", "parent", "status", "note"),
+        *_numbers("started_at", "ended_at"), *_texts("stamp"), sa.Column("row", sa.LargeBinary),
+    )  # fmt: skip
+    op.create_index("runs_by_start", "runs", ["project", "started_at"])
+    op.create_table("progress", *_keys(*run), sa.Column("state", sa.LargeBinary))
+    op.create_table("tags", *_keys(*run, "tag"))
+    op.create_table("fields", *_keys(*run, "child", "kind", "name"), *_numbers("number"), *_texts("text"))
+    op.create_table(
+        "metrics", *_keys(*run, "child", "name"), *_numbers("last", "min", "max", "count", "last_step", "last_epoch")
+    )
+
+
+def _keys(*names: str) -> list[sa.Column[str]]:
+    return [sa.Column(name, sa.Text, primary_key=True) for name in names]
+
+
+def _texts(*names: str) -> list[sa.Column[str]]:
+    return [sa.Column(name, sa.Text) for name in names]
+
+
+def _numbers(*names: str) -> list[sa.Column[float]]:
+    return [sa.Column(name, sa.Double) for name in names]

@@ -1,0 +1,34 @@
+"""A server process: uvicorn around the application, which says where it listens and ends gracefully."""
+
+from __future__ import annotations
+
+import sys
+
+import uvicorn
+
+from autolog.server.app import application
+from autolog.server.service import Service
+
+__all__ = ["serve"]
+
+_GRACE = 10
+"""Seconds that requests in progress have after SIGTERM: what was accepted is written."""
+
+
+class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]  # uvicorn's socket
+        await super().startup(sockets)  # type: ignore[arg-type]  # the same
+        for listener in self.servers:
+            for socket in listener.sockets:
+                host, port = socket.getsockname()[:2]
+                sys.stderr.write(f"autolog server: http://{host}:{port}\n")
+        sys.stderr.flush()
+
+
+def serve(service: Service, host: str, port: int) -> None:
+    """Serve until SIGTERM or Ctrl-C."""
+    config = uvicorn.Config(
+        application(service), host=host, port=port, log_level="warning", access_log=False, server_header=False,
+        timeout_graceful_shutdown=_GRACE, h11_max_incomplete_event_size=64 << 10, lifespan="off",
+    )  # fmt: skip
+    _Server(config).run()

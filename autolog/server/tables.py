@@ -1,0 +1,91 @@
+"""The server's tables: who may do what, and what is known of the runs.
+
+Every primary key of what belongs to a project begins with the project, so that the schema can be sharded by it. The
+tables of the index (``runs``, ``fields``, ``metrics`` …) are those of :mod:`autolog.store.schema`.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from autolog.store.search import TABLES as INDEX
+
+__all__ = ["INDEX", "audit", "members", "metadata", "projects", "sessions", "shares", "tokens", "users"]
+
+metadata = sa.MetaData()
+
+for _table in INDEX.values():
+    _table.to_metadata(metadata)
+
+projects = sa.Table(
+    "projects",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("public", sa.Boolean, nullable=False, default=False),
+    sa.Column("created_at", sa.Double, nullable=False),
+)
+
+users = sa.Table(
+    "users",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("password", sa.Text),  # argon2id; none: only tokens
+    sa.Column("admin", sa.Boolean, nullable=False, default=False),
+    sa.Column("created_at", sa.Double, nullable=False),
+    sa.Column("disabled", sa.Boolean, nullable=False, default=False),
+)
+
+members = sa.Table(
+    "members",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("user_name", sa.Text, primary_key=True),
+    sa.Column("role", sa.Text, nullable=False),
+)
+
+tokens = sa.Table(
+    "tokens",
+    metadata,
+    sa.Column("hash", sa.Text, primary_key=True),  # SHA-256 of 256 random bits: nothing to guess, so no salt
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("user_name", sa.Text, nullable=False),
+    sa.Column("label", sa.Text, nullable=False, default=""),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("project", sa.Text),  # none: all projects of the user
+    sa.Column("created_at", sa.Double, nullable=False),
+    sa.Column("expires_at", sa.Double),
+    sa.Column("revoked_at", sa.Double),
+)
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("hash", sa.Text, primary_key=True),
+    sa.Column("user_name", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Double, nullable=False),
+    sa.Column("expires_at", sa.Double, nullable=False),
+)
+
+shares = sa.Table(
+    "shares",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("hash", sa.Text, nullable=False, unique=True),
+    sa.Column("run", sa.Text),  # none: the whole project
+    sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Double, nullable=False),
+    sa.Column("expires_at", sa.Double),
+    sa.Column("revoked_at", sa.Double),
+)
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("time", sa.Double, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("project", sa.Text),
+    sa.Column("detail", sa.Text, nullable=False, default=""),
+)

@@ -1,0 +1,115 @@
+"""Taking files of runs: assets and sources by their hash, in pieces that can be resumed; consoles as they grow."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from autolog.server import appending, body, names
+from autolog.server.addressing import writable_run
+from autolog.server.errors import ApiError
+from autolog.server.requests import in_thread, number
+
+__all__ = ["PARTS", "console", "put", "routes", "state"]
+
+PARTS = ".uploads"
+"""Folder of the data directory where files lie that are not whole yet."""
+_HASH = re.compile(r"[0-9a-f]{64}")
+_CONSOLE = re.compile(r"console(?:\.[\w\-]{1,64})?\.log")
+
+
+async def state(request: Request) -> Response:
+    """Whether a file is here, or how much of it."""
+    service, project, run = await writable_run(request)
+    path, digest = _wanted(request)
+    whole = appending.run_directory(service.data, project, run) / path
+    part = service.data / PARTS / project / run / digest
+    return JSONResponse(await in_thread(_state, whole, part, digest))
+
+
+def _state(whole: Path, part: Path, digest: str) -> dict[str, object]:
+    if whole.is_file() and _digest(whole) == digest:
+        return {"complete": True, "size": whole.stat().st_size}
+    return {"complete": False, "size": part.stat().st_size if part.is_file() else 0}
+
+
+async def put(request: Request) -> Response:
+    """Take a piece of a file at an offset; with the last one the file is checked against its hash and appears."""
+    service, project, run = await writable_run(request)
+    path, digest = _wanted(request)
+    offset, size = number(request, "offset", 0), number(request, "size")
+    data = await body.read(request, service.limits.file)
+    if offset + len(data) > size:
+        raise ApiError(400, "too_long", f"the file is said to have {size} bytes; this piece ends beyond", size=size)
+    part = service.data / PARTS / project / run / digest
+    whole = appending.run_directory(service.data, project, run) / path
+    return JSONResponse(await in_thread(_put, _Upload(whole, part, digest, size), offset, data))
+
+
+class _Upload(NamedTuple):
+    """A file on its way: its place, where its beginning lies until then, its hash and its size."""
+
+    whole: Path
+    part: Path
+    digest: str
+    size: int
+
+
+def _put(upload: _Upload, offset: int, data: bytes) -> dict[str, object]:
+    whole, part, digest, size = upload
+    if whole.is_file() and whole.stat().st_size == size and _digest(whole) == digest:
+        return {"complete": True, "size": size}
+    received = appending.append(part, offset, data)
+    if received < size:
+        return {"complete": False, "size": received}
+    if _digest(part) != digest:
+        part.unlink()
+        raise ApiError(422, "hash", "the bytes that came have another hash; send the file again from its beginning")
+    appending.make(whole.parent)
+    part.replace(whole)
+    appending.sync_folder(whole.parent)
+    return {"complete": True, "size": size}
+
+
+def _wanted(request: Request) -> tuple[str, str]:
+    path = names.check_file(request.path_params["path"])
+    digest = request.query_params.get("sha256", "")
+    if not _HASH.fullmatch(digest):
+        raise ApiError(400, "parameter", "the query needs sha256=, the hash of the whole file", name="sha256")
+    if path.startswith("assets/") and digest not in path.rpartition("/")[2]:
+        raise ApiError(422, "file_path", "an asset is stored under its hash")
+    return path, digest
+
+
+def _digest(path: Path) -> str:
+    hasher = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            hasher.update(piece)
+    return hasher.hexdigest()
+
+
+async def console(request: Request) -> Response:
+    """Take the end of a console from an offset on; what was there from that offset on is replaced."""
+    service, project, run = await writable_run(request)
+    name = request.path_params["name"]
+    if not _CONSOLE.fullmatch(name):
+        raise ApiError(422, "console_name", f"{name[:80]!r} is no console, such as console.log or console.1.log")
+    offset = number(request, "offset")
+    data = await body.read(request, service.limits.file)
+    path = appending.run_directory(service.data, project, run) / name
+    return JSONResponse({"size": await in_thread(appending.overwrite, path, offset, data)})
+
+
+_RUN = "/api/v1/projects/{project}/runs/{run}"
+routes = [
+    Route(f"{_RUN}/uploads/{{path:path}}", state, methods=["GET"]),
+    Route(f"{_RUN}/uploads/{{path:path}}", put, methods=["PUT"]),
+    Route(f"{_RUN}/console/{{name}}", console, methods=["PUT"]),
+]
