@@ -22,6 +22,7 @@ __all__ = [
     "Settings",
     "configure",
     "describe",
+    "explicit",
     "load",
     "project_root",
     "runs_root",
@@ -117,6 +118,11 @@ def configure(**values: Any) -> Settings:
     _explicit.update(checked)
     _cached = None
     return settings()
+
+
+def explicit() -> dict[str, Any]:
+    """What ``configure()`` has said: a worker process is told the same."""
+    return dict(_explicit)
 
 
 def settings() -> Settings:

@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,9 +29,13 @@ __all__ = [
     "install",
     "is_off",
     "join_job",
+    "join_workers",
     "observe",
+    "serves_fit",
     "start_for_job",
     "start_run",
+    "within",
+    "work_within",
 ]
 
 _run: Run | None = None
@@ -41,6 +46,8 @@ _unnamed: events.RunStart | None = None
 """Header of a run that began with the process group of its job, until the program does something with it."""
 _off: Run | None = None
 """What logging calls get under ``AUTOLOG=off``, once made."""
+_within: str | None = None
+"""In a worker: the child run of another process that it works for."""
 _lock = threading.RLock()
 
 
@@ -53,6 +60,9 @@ class Observer(NamedTuple):
 
 
 _observers: list[Observer] = []
+
+serves_fit: ContextVar[bool] = ContextVar("autolog_serves_fit", default=False)
+"""Set while a process is started that only serves this one, such as a DataLoader's: a fork of now is silent."""
 
 
 def observe(observer: Observer) -> None:
@@ -94,7 +104,7 @@ def ensure_run() -> Run:
             _settle()
         return run
     with _lock:  # two threads that fit at once begin one run
-        return _run or _last or start_run()
+        return _run or _last or (_join_as_worker() if _has_employer() else start_run())
 
 
 def start_run(
@@ -105,6 +115,8 @@ def start_run(
     resume: str | None = None,
 ) -> Run:
     """Begin a run. One that is open in this process is ended as completed before.
+
+    In a process that was started to work for another one, it is a child run of that one's run.
 
     Args:
         name: what people see; without it a readable name is made.
@@ -131,23 +143,57 @@ def start_run(
         settings = config.settings()
         tags = [*settings.tags, *added]
         resume = resume or settings.resume or None
-        role = process.role()
-        if role == "rank":
+        if process.role() == "rank":
             _run = opening.join_as_rank(settings, project, resume)
             tags = ()  # rank 0 says them
-        elif role == "main" or process.parent() is None:
-            _run = opening.begin(settings, name or settings.name, project, resume)
+        elif _has_employer():
+            return _start_within(_join_as_worker(), name or settings.name, tags)
         else:
-            _run = opening.join_as_worker(settings)
-            _run.on_finish = finish
-            return _run
+            _run = opening.begin(settings, name or settings.name, project, resume)
         if tags:
             _run.add_tags(*tags)
-        _run.on_finish = finish
-        for observer in _observers:
-            with guard.guard("run.begin"):
-                observer.begin(_run)
+        _tell_begin(_run)
         return _run
+
+
+def _has_employer() -> bool:
+    """Whether this process works for another one that is known."""
+    return process.is_worker() and process.parent() is not None and not is_off()
+
+
+def _join_as_worker() -> Run:
+    """Begin to write to the run of the process that this one works for."""
+    global _run  # noqa: PLW0603  see start_run()
+    _run = opening.join_as_worker(config.settings(), _within)
+    _tell_begin(_run)
+    return _run
+
+
+def _start_within(run: Run, name: str | None, tags: list[str]) -> Run:
+    """A worker's program begins a run: it has a child run of its own in the run that it works for."""
+    global _run  # noqa: PLW0603  see start_run()
+    _run = run.open_child(name or f"process {os.getpid()}", "run")
+    _run.on_finish = finish
+    if tags:
+        _run.add_tags(*tags)
+    return _run
+
+
+def _tell_begin(run: Run) -> None:
+    run.on_finish = finish
+    for observer in _observers:
+        with guard.guard("run.begin"):
+            observer.begin(run)
+
+
+def work_within(child_id: str | None) -> None:
+    """In a worker: what it records from now on is part of this child run of the process it works for, or of its run."""
+    global _within  # noqa: PLW0603  see start_run()
+    with _lock:
+        employer = process.parent()
+        if _run is not None and (child_id != _within or (employer and employer.directory != _run.directory)):
+            finish()
+        _within = child_id
 
 
 def start_for_job() -> None:
@@ -168,6 +214,18 @@ def join_job() -> Run | None:
         return None
     known = claim.find(config.runs_root(), job) if job else parent and parent.directory
     return start_run() if known else None
+
+
+def join_workers() -> Run | None:
+    """In a process that has recorded nothing itself: its run, if its workers have begun to write to it."""
+    if _run is not None or _last is not None or is_off() or opening.reserved(in_use=True) is None:
+        return None
+    return start_run()
+
+
+def within() -> str | None:
+    """The child run of another process that this worker was told to work for."""
+    return _within
 
 
 def _settle() -> None:
@@ -219,6 +277,8 @@ def finish(
         if isinstance(error, SystemExit):
             exit_code = exit_status(error.code)
         details = None if error is None or status == "completed" else run.described(error)
+        if run.child_id is not None:
+            run.close_child(error, status)
         if process.is_owner(run.directory):
             ended = events.End(time=time.time(), status=status, exit_code=exit_code, exception=details, at_exit=at_exit)
             run.append(ended)
@@ -252,13 +312,18 @@ def _silent_run() -> Run:
 
 
 def _after_fork() -> None:
-    """In a forked child: hooks sleep, and what is logged explicitly goes to the child's own journal."""
-    global _lock  # noqa: PLW0603  a lock held by another thread at the fork would never be released
+    """In a forked child: what is recorded there goes to a journal of its own; see :mod:`autolog.workers`."""
+    global _lock, _run, _last  # noqa: PLW0603  a lock held by another thread at the fork would never be released
     _lock = threading.RLock()
-    patching.silence()
+    nested = patching.is_silent() or serves_fit.get() or fit_in_progress() is not None
     run = _run or _last
-    if run is not None:
-        with guard.guard("run.fork"):
-            header = opening.joining_header(run.directory, "worker")
-            run.journal.move_to_worker(header)
-            run.separate(f"w{os.getpid()}.")
+    with guard.guard("run.fork"):
+        if run is not None:
+            process.become_worker(run.directory, os.getppid())
+            prefix = opening.worker_prefix(run.directory)
+            run.journal.move_to_worker(opening.joining_header(run.directory, "worker"))
+            run.separate(prefix)
+            _run, _last = innermost() or run, None
+        elif not process.stay_worker() and (directory := opening.reserved(pid=os.getppid())) is not None:
+            process.become_worker(directory, os.getppid())
+    patching.silence(nested)

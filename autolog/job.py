@@ -29,6 +29,8 @@ class Job(NamedTuple):
     """Number or name of the node."""
     attempt: str = ""
     """How often the launcher has started the processes of this node anew; empty where it does not say."""
+    independent: bool = False
+    """Whether its processes may know nothing of each other: ``srun -n 4 python sweep.py`` is four trainings."""
 
 
 class _Launcher(NamedTuple):
@@ -96,6 +98,7 @@ def _job(launcher: _Launcher, given: Mapping[str, str], rank: int, size: int) ->
         local_rank=_number(given, launcher.local_rank),
         node=_plain(node),
         attempt=given.get(launcher.attempt, ""),
+        independent=launcher.name in ("mpi", "slurm"),
     )
 
 

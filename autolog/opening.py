@@ -14,7 +14,19 @@ from autolog.run import Run
 from autolog.saying import say
 from autolog.version import VERSION
 
-__all__ = ["begin", "directory_name", "join_as_rank", "join_as_worker", "joining_header"]
+__all__ = [
+    "begin",
+    "directory_name",
+    "join_as_rank",
+    "join_as_worker",
+    "joining_header",
+    "reserve",
+    "reserved",
+    "worker_prefix",
+]
+
+_reserved: dict[int, Path] = {}
+"""By process id, which forks do not share: the directory of the run that has not begun yet."""
 
 
 def begin(settings: Settings, name: str | None, project: str | None, resume: str | None) -> Run:
@@ -31,7 +43,7 @@ def begin(settings: Settings, name: str | None, project: str | None, resume: str
         project, first = directory.parent.name, _header(directory)
         name = name or (first.name if first else None)
     else:
-        resume, directory = None, _new_directory(root, project)
+        resume, directory = None, _reserved_directory(root, project) or _new_directory(root, project)
     run_id = directory.name
     parent = process.parent()
     header = events.RunStart(
@@ -57,14 +69,67 @@ def _project(settings: Settings, chosen: str | None) -> str:
     return directory_name(chosen or settings.project) or directory_name(config.project_root().name)
 
 
-def join_as_worker(settings: Settings) -> Run:
-    """A worker logs something: it has a journal of its own in its parent's run."""
+def reserve() -> Path | None:
+    """Where this process's run is going to be, should it begin: its workers may have something to record before.
+
+    Nothing is made yet. ``None`` in a job, where ranks agree on a run when one of them needs it.
+    """
+    if process.job() is not None or process.role() != "main":
+        return None
+    pid = os.getpid()
+    if pid not in _reserved:
+        settings = config.settings()
+        root = config.runs_root(settings)
+        existing = next((folder for folder in (root, *root.parents) if folder.exists()), root)
+        if not os.access(existing, os.W_OK | os.X_OK):
+            root = config.spare_root()
+        _reserved[pid] = root / _project(settings, None) / naming.new_id()
+    return _reserved[pid]
+
+
+def reserved(pid: int = 0, *, in_use: bool = False) -> Path | None:
+    """What :func:`reserve` has said in this process, or before a fork in the process ``pid``.
+
+    With ``in_use`` only where a worker has written there since.
+    """
+    directory = _reserved.get(pid or os.getpid())
+    return None if directory is None or (in_use and not directory.exists()) else directory
+
+
+def _reserved_directory(root: Path, project: str) -> Path | None:
+    """The directory that workers of this process have been told, if it can still be this run's."""
+    directory = _reserved.pop(os.getpid(), None)
+    if directory is None or directory.exists():
+        return directory
+    return _new_directory(root, project, directory.name) if directory.parent == root / project else None
+
+
+def join_as_worker(settings: Settings, within: str | None = None) -> Run:
+    """A worker records something: it has a journal of its own in its parent's run.
+
+    Args:
+        settings: in force.
+        within: the child run that it works for, if not for the run itself.
+    """
     parent = process.parent()
     if parent is None:
         raise RuntimeError("there is no run to join")
-    run = _open(joining_header(parent.directory, "worker"), parent.directory, settings)
-    run.separate(f"w{os.getpid()}.")
-    return run
+    directory = parent.directory
+    if not directory.exists():  # the parent's run has not begun yet
+        with guard.guard("run.directory"):
+            _make(directory.parent.parent, directory.parent.name, directory.name)
+    header = joining_header(directory, "worker")
+    prefix = worker_prefix(directory)
+    run = _open(header, directory, settings)
+    run.separate(prefix)
+    return run if within is None else run.within(within)
+
+
+def worker_prefix(directory: Path) -> str:
+    """What the ids of this process's child runs begin with; process ids come again, in one run too."""
+    pid = os.getpid()
+    again = (directory / journal_name("worker", pid=pid)).exists()
+    return f"w{pid}.{time.time_ns():x}." if again else f"w{pid}."
 
 
 def join_as_rank(settings: Settings, project: str | None, resume: str | None) -> Run:
@@ -116,12 +181,12 @@ def _open(header: events.RunStart, directory: Path, settings: Settings) -> Run:
     )
 
 
-def _new_directory(root: Path, project: str) -> Path:
+def _new_directory(root: Path, project: str, run_id: str | None = None) -> Path:
     """Make ``<root>/<project>/<id>``; where that cannot be written, the same below the temporary directory.
 
     A rank gets the directory of its job, whichever rank has made it.
     """
-    run_id = naming.new_id()
+    run_id = run_id or naming.new_id()
     try:
         return _make(root, project, run_id)
     except OSError as error:
@@ -136,7 +201,7 @@ def _new_directory(root: Path, project: str) -> Path:
 def _make(root: Path, project: str, run_id: str) -> Path:
     job = process.job()
     directory = claim.claim(root, project, job) if job else root / project / run_id
-    directory.mkdir(mode=0o700, parents=True, exist_ok=job is not None)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     ignore = root / ".gitignore"
     if not ignore.exists():
         root.chmod(0o700)

@@ -45,7 +45,7 @@ Undo: TypeAlias = Callable[[], None]
 _ABSENT = object()
 _ORIGINAL = "__autolog_original__"
 _silent = False
-"""Set in workers: their parent reports, they only compute."""
+"""Set in workers of a fit and in ranks: another process reports, they only compute."""
 
 
 _attempt: ContextVar[list[Undo] | None] = ContextVar("autolog_patching", default=None)
@@ -82,14 +82,14 @@ def undo_with(undo: Undo) -> Undo:
     return undo
 
 
-def silence() -> None:
-    """Put every hook of this process to sleep, for good: it is a worker of another one."""
+def silence(asleep: bool = True) -> None:
+    """Put every hook of this process to sleep, or wake them: whether another process reports what this one does."""
     global _silent  # noqa: PLW0603  a fact about the process
-    _silent = True
+    _silent = asleep
 
 
 def is_silent() -> bool:
-    """Whether hooks of this process sleep; callbacks that live on in a forked child ask too."""
+    """Whether hooks of this process sleep; callbacks that live on in a forked child ask too. Tasks can differ in it."""
     return _silent
 
 

@@ -37,6 +37,8 @@ __all__ = [
     "disable",
     "enable",
     "ending",
+    "forked",
+    "in_forks",
     "install",
     "is_disabled",
     "states",
@@ -239,6 +241,26 @@ def ending() -> None:
     """The process's run is about to end."""
     for action in _at_end:
         with guard.guard("plugins.at_end"):
+            action()
+
+
+_in_forks: list[Callable[[], None]] = []
+
+
+def in_forks(action: Callable[[], None]) -> Undo:
+    """Call ``action`` in a forked child that records its own trainings: those of the parent go on elsewhere.
+
+    Returns:
+        What takes the request back.
+    """
+    _in_forks.append(action)
+    return undo_with(lambda: _in_forks.remove(action))
+
+
+def forked() -> None:
+    """This process is such a child."""
+    for action in _in_forks:
+        with guard.guard("plugins.in_forks"):
             action()
 
 

@@ -1,9 +1,10 @@
 """What this process is to autolog: the main process of a run, a rank of its job, or a worker of its parent.
 
-A process with a begun run exports ``AUTOLOG_PARENT=<run directory>|<pid>``. A process that finds it there and was
-started to work for the parent (multiprocessing, joblib, a rank of the same job) joins that run; any other script
-that a training starts is a run of its own, with that run as its ``parent``. ``AUTOLOG_LAUNCHED=<job>|<rank>|<pid>``
-says which process is a rank: those it starts inherit its launcher's variables, but are not ranks.
+A process with a begun run exports ``AUTOLOG_PARENT=<run directory>|<pid>``. A process that was started to work for the
+parent (multiprocessing, joblib, a fork, a rank of the same job) joins that run, and is told so (:func:`become_worker`)
+or finds the variable; any other script that a training starts is a run of its own, with that run as its ``parent``.
+``AUTOLOG_LAUNCHED=<job>|<rank>|<pid>`` says which process is a rank: those it starts inherit its launcher's variables,
+but are not ranks.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ __all__ = [
     "Identity",
     "Liveness",
     "Parent",
+    "become_worker",
     "boot_id",
     "export",
     "identity",
     "is_owner",
+    "is_worker",
     "job",
     "liveness",
     "own_file",
@@ -36,12 +39,13 @@ __all__ = [
     "rank",
     "role",
     "started",
+    "stay_worker",
     "withdraw",
 ]
 
 PARENT_VARIABLE = "AUTOLOG_PARENT"
 _LAUNCHED_VARIABLE = "AUTOLOG_LAUNCHED"
-_WORKER_COMMANDS = ("from multiprocessing.", "joblib.externals.loky.backend")
+_WORKER_COMMANDS = ("from multiprocessing.", "loky.backend")
 
 
 Liveness: TypeAlias = Literal["alive", "gone", "rebooted", "unseen"]
@@ -88,8 +92,37 @@ _inherited: list[str] = []
 """What the variable said before this process's run began."""
 
 
+def become_worker(directory: Path, pid: int) -> None:
+    """This process works for the process ``pid``, whose run is in ``directory``, from now on."""
+    _works_for.clear()
+    _works_for[os.getpid()] = Parent(directory, pid)
+
+
+_works_for: dict[int, Parent] = {}
+"""By this process's id: a fork of a worker is told anew."""
+
+
+def stay_worker() -> bool:
+    """In a fork: it works for the process that its parent works for. ``False`` where that is nobody."""
+    told = list(_works_for.values())
+    if told:
+        become_worker(*told[0])
+    return bool(told)
+
+
+def is_worker() -> bool:
+    """Whether this process was started to work for another one: by multiprocessing, joblib or a fork, not as a rank."""
+    return os.getpid() in _works_for or any(words in _COMMAND for words in _WORKER_COMMANDS)
+
+
+_COMMAND = " ".join(sys.orig_argv[1:4])
+
+
 def parent() -> Parent | None:
-    """The run another process has exported, or ``None``."""
+    """The run of the process that this one works for, or that another has exported; ``None`` where there is neither."""
+    told = _works_for.get(os.getpid())
+    if told is not None:
+        return told
     directory, found, pid = os.environ.get(PARENT_VARIABLE, "").rpartition("|")
     if not found or not pid.isdigit() or int(pid) == os.getpid():
         return None
@@ -110,7 +143,7 @@ _jobs: dict[int, Job | None] = {}
 
 def _find_job(pid: int) -> Job | None:
     found = from_environment() if config.settings().ranks else None
-    if found is None:
+    if found is None or is_worker():  # launchers that start functions set the variables in their forks too
         return None
     mark = f"{found.key}|{found.rank}|"
     known = os.environ.get(_LAUNCHED_VARIABLE, "")
@@ -138,11 +171,10 @@ def own_file(name: str) -> str:
 def role() -> Literal["main", "rank", "worker"]:
     """What this process is to its run.
 
-    ``worker``: started by multiprocessing or joblib. ``rank``: one of a job, not the first; by its launcher's
+    ``worker``: see :func:`is_worker`. ``rank``: one of a job, not the first; by its launcher's
     variables, or started by the exported run (Lightning). ``main``: all others.
     """
-    command = " ".join(sys.orig_argv[1:4])
-    if any(words in command for words in _WORKER_COMMANDS):
+    if is_worker():
         return "worker"
     found = job()
     if found is not None:

@@ -81,6 +81,7 @@ class Run(MetricLog, WordLog, MediaLog):
     __slots__ = (
         "_before",
         "_ended",
+        "_home",
         "_ids",
         "before_child",
         "directory",
@@ -119,6 +120,8 @@ class Run(MetricLog, WordLog, MediaLog):
         self._ids = _Identifiers()
         self._prefix = ""
         self._ended = False
+        self._home = journal.path
+        """The journal that this child run began in: a fork, which writes to another one, cannot end it."""
         self._before: Run | None = None
 
     @property
@@ -187,6 +190,7 @@ class Run(MetricLog, WordLog, MediaLog):
             parent=self,
             _clock=Clock(),
             _ended=False,
+            _home=self.journal.path,
         )
         self._append(
             events.Child(
@@ -202,7 +206,7 @@ class Run(MetricLog, WordLog, MediaLog):
             error: the exception that ended it, if one did.
             status: how it ended, where no exception says so.
         """
-        if self._ended:
+        if self._ended or self._home is not self.journal.path:
             return
         self._ended = True
         if status == "completed":
@@ -233,6 +237,10 @@ class Run(MetricLog, WordLog, MediaLog):
     def separate(self, prefix: str) -> None:
         """This process has a journal of its own in the run: its child runs get ids that begin with ``prefix``."""
         self._ids.begin(prefix)
+
+    def within(self, child_id: str) -> Run:
+        """A run like this one, of a process that works for the child run ``child_id`` of another process."""
+        return self._twin(child_id=child_id, kind="child", parent=self, _clock=Clock(), _home=None)
 
     def recount(self, names: Iterable[str]) -> None:
         """Count one more value for each of these metrics, from an earlier process of a resumed run."""

@@ -31,20 +31,26 @@ def install() -> None:
 
 def _begin(run: Run) -> None:
     """A run has begun: write what is known so far, and start the sidecar."""
+    from autolog import process
     from autolog.capture import recording
 
-    recording.begin(run)
+    if not process.is_worker():  # these facts are those of the process it works for
+        recording.begin(run)
 
 
 def _end(run: Run) -> None:
     """A run is about to end: write what has come since."""
+    from autolog import process
     from autolog.capture import recording
 
-    recording.end(run)
+    if not process.is_worker():
+        recording.end(run)
 
 
 def _after_end(run: Run) -> None:
     """A run has ended and its journal is closed: wait for delivery, as long as the settings say."""
+    from autolog import process
     from autolog.capture import recording
 
-    recording.after_end(run)
+    if not process.is_worker():
+        recording.after_end(run)

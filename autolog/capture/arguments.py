@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from autolog import process
 from autolog.imports import when_imported
 from autolog.patching import Call, Hook, Undo, patch
 
@@ -111,6 +112,8 @@ def _get_values(call: Call) -> Hook:
 def _record(parse: _Parse, namespace: Any) -> None:
     arguments = {name: _argument(parse, name, value) for name, value in _leaves(parse, namespace)}
     _arguments.update(arguments)
+    if process.is_worker():  # what a fork parses is no argument of the run's
+        return
     for listener in tuple(_listeners):
         listener(arguments)
 

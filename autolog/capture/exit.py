@@ -146,10 +146,13 @@ def _stop_dumps() -> None:
 
 def _at_exit() -> None:
     with guard.guard("exit"):
-        run = current.begun() or current.join_job()
+        run = current.begun() or current.join_job() or current.join_workers()
+        error = uncaught()
+        if run is not None and process.is_worker():
+            current.finish("completed", error, at_exit=True)
+            return
         if run is None or not process.is_owner(run.directory):
             return
-        error = uncaught()
         code = None if error is not None else exit_code()
         try:
             status: events.Status = "interrupted" if _state.interrupted else "failed"

@@ -23,25 +23,38 @@ __all__ = ["install"]
 
 _FRAMEWORKS = ("sklearn.base", "torch.optim", "keras", "lightning", "pytorch_lightning", "transformers.trainer")
 _FORMING = {"torch.distributed": "init_process_group", "jax.distributed": "initialize"}
+_MEANT_FOR_GROUPS = ("mpi4py.MPI", "horovod")
+"""Packages that nobody imports but for a group."""
 
 
 def install() -> None:
     """Called by the import of autolog; outside of a job nothing is watched."""
     if process.job() is None and process.role() != "rank":
         return
-    for module, function in _FORMING.items():
-        imports.when_imported(module, _watch(function), f"groups.{module}")
-    imports.when_imported("mpi4py.MPI", lambda _: _formed(), "groups.mpi4py")
-    if process.rank():
+    watch()
+    for name in _MEANT_FOR_GROUPS:
+        imports.when_imported(name, lambda _: _formed(), f"groups.{name}")
+    if process.rank() and patching.is_silent():
         atexit.register(_question, os.getpid())
 
 
+def watch() -> None:
+    """Watch for the forming of a group: in ranks, and in worker processes, where it makes ranks of them."""
+    if not _watching:
+        _watching.append(True)
+        for module, function in _FORMING.items():
+            imports.when_imported(module, _watch(function), f"groups.{module}")
+
+
+_watching: list[bool] = []
 _group: list[int] = []
 """Process id of the one whose group has formed: this process's, or its parent's after a fork."""
 
 
 def _formed() -> None:
     _group[:] = [os.getpid()]
+    if process.role() == "rank":
+        patching.silence()  # rank 0 reports from now on
     current.start_for_job()
 
 
@@ -60,11 +73,28 @@ def _watch(function: str) -> imports.Action:
         # torch.distributed can be there without it: where torch was built so.
         if hasattr(module, function):
             patching.patch(module, function, _forms, awake=True)
+            if function == "init_process_group" and module.is_initialized():  # before autolog was imported
+                _take_part(None)
 
     return watch
 
 
-def _forms(call: Call) -> Hook:  # noqa: ARG001  hooks get their call
+def _forms(call: Call) -> Hook:
     with guard.guard("groups"):
-        _formed()
+        if not process.is_worker():
+            _formed()
     yield
+    _take_part(call)
+
+
+def _take_part(call: Call | None) -> None:
+    """The group is there. Of worker processes that have become its ranks only the first reports, as in a job."""
+    if not process.is_worker():
+        if call is None and process.job() is not None:
+            _formed()
+        return
+    number = call.argument("process_id") if call is not None else None  # jax.distributed
+    if number is None and (torch := sys.modules.get("torch.distributed")) is not None and torch.is_initialized():
+        number = torch.get_rank()
+    if number:
+        patching.silence()
