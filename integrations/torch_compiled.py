@@ -11,9 +11,26 @@ from typing import Any
 
 from autolog import patching
 
-__all__ = ["keep_out"]
+__all__ = ["keep_out", "mark"]
 
 _SKIPPED = "_torchdynamo_disable"
+
+
+class _Mark:
+    """What compiled code leaves behind when it has made an optimizer's step.
+
+    Dynamo traces torch's hook into the compiled function. An attribute that is written there, and never read, is
+    written again by the compiled function each time it has run: without a break of the graph, without a guard, and
+    without a tensor operation.
+    """
+
+    __slots__ = ("optimizer",)
+
+    def __init__(self) -> None:
+        self.optimizer: Any = None
+
+
+mark = _Mark()
 
 
 def keep_out(torch: ModuleType, replaced: list[Any], hooks: list[Any]) -> None:

@@ -12,6 +12,7 @@ __all__ = [
     "model_fact",
     "optimizer_facts",
     "optimizer_params",
+    "parameter_count",
     "plain_attributes",
     "scheduler_fact",
 ]
@@ -160,11 +161,19 @@ def _unwrapped(optimizer: Any) -> Any:
     return inner if hasattr(inner, "param_groups") else optimizer
 
 
+def parameter_count(tensor: Any) -> int:
+    """Elements of a parameter or buffer over all ranks; 0 where a lazy module has not made it yet."""
+    return _count(tensor)
+
+
 def _count(tensor: Any) -> int:
-    """Elements of a tensor; DeepSpeed keeps the true number of a sharded one in an attribute."""
+    """Elements of a tensor; DeepSpeed and FSDP keep the true number of a sharded one in attributes."""
     whole = getattr(tensor, "ds_numel", None)
     if whole is not None:
         return int(whole)
+    parts = getattr(tensor, "_numels", None) if type(tensor).__name__ == "FlatParameter" else None
+    if parts is not None:
+        return int(sum(parts))
     try:
         return math.prod(tensor.shape)
     except RuntimeError:  # a lazy module's parameter has no shape yet

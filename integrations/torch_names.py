@@ -1,93 +1,144 @@
-"""What a program calls the loss it backpropagates, read from its bytecode: no local variable is touched.
-
-``frame.f_locals`` would be simpler, but before Python 3.13 it rewrites the dictionary that the program's own
-``locals()`` returned, and keeps tensors alive that the program has deleted.
-"""
+"""What a program calls the loss it backpropagates, read from the bytecode of the place: no variable is touched."""
 
 from __future__ import annotations
 
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
+from autolog.integrations.torch_frames import user_frame
+
 if TYPE_CHECKING:
     from dis import Instruction
 
-__all__ = ["FALLBACK", "loss_names", "user_frame"]
+__all__ = ["FALLBACK", "Place", "place_of"]
 
 FALLBACK = "loss"
-_LIBRARIES = {
-    "torch", "autolog", "accelerate", "deepspeed", "lightning", "lightning_fabric", "pytorch_lightning", "transformers",
-    "contextlib", "functools",
-}  # fmt: skip
-_ENDS = ("STORE_", "POP_TOP", "POP_JUMP", "RETURN", "RESUME", "FOR_ITER", "DELETE_", "JUMP", "END_", "YIELD")
+_LOOKS = 3
+_ENDS = ("POP_TOP", "POP_JUMP", "RETURN", "RESUME", "FOR_ITER", "DELETE_", "JUMP", "END_", "YIELD")
 _VARIABLES = ("LOAD_FAST", "LOAD_NAME", "LOAD_GLOBAL", "LOAD_DEREF", "LOAD_CLASSDEREF")
 _ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
-_SILENT = ("CACHE", "PUSH_NULL", "PRECALL", "NOT_TAKEN", "EXTENDED_ARG")
+_SILENT = ("CACHE", "PUSH_NULL", "PRECALL", "NOT_TAKEN", "EXTENDED_ARG", "COPY_FREE_VARS", "MAKE_CELL", "NOP")
 
-_known: dict[tuple[int, int], tuple[CodeType, list[str], str | None]] = {}
-"""By place: the code (kept, so that its id stays its own), loss-like names of the statement, the variable itself."""
-
-
-def user_frame(frame: FrameType | None) -> FrameType | None:
-    """The nearest frame at or above ``frame`` that is the program's own; ``None`` where all are libraries'."""
-    while frame is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] in _LIBRARIES:
-        frame = frame.f_back
-    return frame
+_known: dict[tuple[int, int], Place] = {}
 
 
-def loss_names(frame: FrameType | None, count: int = 1) -> list[str]:
-    """Names of the ``count`` losses whose backward pass begins below ``frame``.
+class Place:
+    """One call in the program's code that begins a backward pass.
 
-    Args:
-        frame: the frame above autolog's own: of ``Tensor.backward`` or of who calls ``torch.autograd.backward``.
-        count: how many tensors are backpropagated in the call.
+    Attributes:
+        code: the code it is in; kept, so that its id stays its own.
+        names: loss-like names of the statement.
+        itself: the variable or attribute whose ``backward`` is called.
+        parts: variables from which the loss is made in this code; what they are shows when they are looked at.
+        looks: how often these may still turn out to be no losses.
+    """
 
-    Returns:
+    __slots__ = ("code", "itself", "looks", "names", "parts")
+
+    def __init__(self, code: CodeType, at: int) -> None:
+        self.code = code
+        self.looks = _LOOKS
+        statements = _statements(code)
+        here = next((statement for statement in statements if statement[-1].offset >= at), [])
+        here = [instruction for instruction in here if instruction.offset <= at]
+        self.names = _losses(here)
+        self.itself, root = _receiver(here)
+        if root is None and len(self.names) == 1:
+            root = self.names[0]
+        self.parts = () if root is None else _sources(statements, root)
+
+    def name(self, count: int, *, by_method: bool) -> list[str]:
+        """Names of the losses of a call with ``count`` of them.
+
         For ``d_loss.backward()`` its variable, for ``out.loss.backward()`` the attribute, else the names with ``loss``
         or ``err`` in the statement if these are as many; else ``loss``.
-    """
+        """
+        if by_method and self.itself is not None:
+            return [self.itself]
+        return list(self.names) if len(self.names) == count else [FALLBACK] * count
+
+
+def place_of(frame: FrameType | None) -> tuple[FrameType, Place] | None:
+    """The program's own frame and place at or above ``frame``."""
     caller = user_frame(frame)
-    if caller is None or frame is None:
-        return [FALLBACK] * count
-    place = (id(caller.f_code), caller.f_lasti)
-    known = _known.get(place)
+    if caller is None:
+        return None
+    code, at = caller.f_code, caller.f_lasti
+    known = _known.get((id(code), at))
     if known is None:
         if len(_known) > 1000:  # a notebook makes new code at every cell
             _known.clear()
-        known = _known[place] = (caller.f_code, *_read(caller.f_code, caller.f_lasti))
-    _, names, itself = known
-    method = frame.f_code.co_name == "backward" and frame.f_back is caller
-    if method and itself is not None:
-        return [itself]
-    return list(names) if len(names) == count else [FALLBACK] * count
+        known = _known[id(code), at] = Place(code, at)
+    return caller, known
 
 
-def _read(code: CodeType, at: int) -> tuple[list[str], str | None]:
-    """Loss-like names of the statement at an instruction, and the variable whose ``backward`` it calls."""
+def _statements(code: CodeType) -> list[list[Instruction]]:
+    """The instructions between two ends of statements, as far as bytecode tells; the end is the last of each."""
     import dis
 
-    statement: list[Instruction] = []
+    statements: list[list[Instruction]] = [[]]
     for instruction in dis.get_instructions(code):
-        if instruction.offset > at:
-            break
-        if instruction.opname.startswith(_ENDS):
-            statement = []
-        elif instruction.opname not in _SILENT:
-            statement.append(instruction)
+        name = instruction.opname
+        if name in _SILENT:
+            continue
+        statements[-1].append(instruction)
+        if name.startswith(("STORE_", *_ENDS)):
+            # One instruction may store one variable and load the next: it ends a statement and begins another.
+            statements.append([instruction] if name.startswith("STORE_FAST_LOAD_FAST") else [])
+    return [statement for statement in statements if statement]
+
+
+def _loads(statement: list[Instruction]) -> list[str]:
+    """Variables that a statement loads."""
+    names: list[str] = []
+    for number, instruction in enumerate(statement):
+        if instruction.opname.startswith(_VARIABLES):
+            names += _texts(instruction.argval)
+        elif number == 0 and instruction.opname.startswith("STORE_FAST_LOAD_FAST"):
+            names.append(_texts(instruction.argval)[-1])
+    return names
+
+
+def _losses(statement: list[Instruction]) -> list[str]:
     names: dict[str, None] = {}
-    for instruction in statement:
+    for number, instruction in enumerate(statement):
         if instruction.opname.startswith(_VARIABLES + _ATTRIBUTES):
             names.update(dict.fromkeys(name for name in _texts(instruction.argval) if _is_loss(name)))
-    return list(names), _receiver(statement)
+        elif number == 0:
+            names.update(dict.fromkeys(name for name in _loads([instruction]) if _is_loss(name)))
+    return list(names)
 
 
-def _receiver(statement: list[Instruction]) -> str | None:
-    for before, instruction in zip(reversed(statement[:-1]), reversed(statement[1:]), strict=True):
-        if instruction.opname in _ATTRIBUTES and instruction.argval == "backward":
-            if before.opname.startswith(_VARIABLES + _ATTRIBUTES):
-                return _texts(before.argval)[-1]
-            return None
-    return None
+def _receiver(statement: list[Instruction]) -> tuple[str | None, str | None]:
+    """Name of what ``backward`` is called on, and the variable, if it is one."""
+    for number in range(len(statement) - 1, 0, -1):
+        instruction, before = statement[number], statement[number - 1]
+        if instruction.opname not in _ATTRIBUTES or instruction.argval != "backward":
+            continue
+        if before.opname.startswith(_ATTRIBUTES):
+            return _texts(before.argval)[-1], None
+        loaded = _loads([before])
+        if loaded:
+            return loaded[-1], loaded[-1]
+        key = statement[number - 2] if number > 1 and before.opname.startswith("BINARY_") else None
+        if key is not None and key.opname == "LOAD_CONST" and isinstance(key.argval, str):
+            return key.argval, None  # losses["total"].backward()
+        return None, None
+    return None, None
+
+
+def _sources(statements: list[list[Instruction]], name: str) -> tuple[str, ...]:
+    """Variables from which a variable is made: in every statement of the code that stores it."""
+    names: dict[str, None] = {}
+    for statement in statements:
+        end = statement[-1]
+        if end.opname.startswith("STORE_") and end.opname not in ("STORE_ATTR", "STORE_SUBSCR"):
+            stored = _texts(end.argval)
+            stored = stored[:1] if end.opname.startswith("STORE_FAST_LOAD_FAST") else stored
+            if name in stored:
+                names.update(dict.fromkeys(_loads(statement[:-1])))
+    names.pop(name, None)
+    return tuple(names)
 
 
 def _texts(value: Any) -> tuple[str, ...]:

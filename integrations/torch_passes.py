@@ -16,38 +16,59 @@ _MOST = 16
 class Pass:
     """One ``iter(loader)``, from then on; it keeps neither the loader nor the iterator alive."""
 
-    __slots__ = ("began", "ended", "iterator", "loader", "rows", "seen", "size", "whole")
+    __slots__ = (
+        "_before", "_is_sized", "_rows", "_size", "_told_rows", "_whole", "ended", "iterator", "loader", "seen", "told",
+    )  # fmt: skip
 
     def __init__(self, loader: Any, iterator: Any) -> None:
         self.loader = ref(loader)
         self.iterator = ref(iterator)
         self.seen = 0
         """Batches taken, when last looked at."""
-        self.began = time.perf_counter()
-        self.ended = self.began
-        self.size: int | None = None
-        self.whole: int | None = None
-        self.rows: int | None = None
+        self.ended = self.told = time.perf_counter()
+        """When batches were last seen to have been taken; when the speed was last told."""
+        self._before = (0, self.ended)
+        self._told_rows = 0
+        self._size: int | None = None
+        self._is_sized = False
+        self._whole: int | None = None
+        self._rows: int | None = None
 
     def moved(self) -> bool:
         """Whether batches have been taken since the last time."""
         taken = getattr(self.iterator(), "_num_yielded", 0)
         if taken <= self.seen:
             return False
+        self._before = self.seen, self.ended
         self.seen, self.ended = taken, time.perf_counter()
         return True
 
-    def samples(self) -> int | None:
-        """How many rows the batches taken had; ``None`` where the loader does not say."""
-        if self.size is None:
-            return None
-        return self.rows if self.seen == self.whole else int(self.seen * self.size)
-
     def know(self, loader: Any) -> None:
         """This pass is one of a training: keep how large its batches are, for when the loader is gone."""
-        self.size = getattr(loader, "batch_size", None)
+        self._size = getattr(loader, "batch_size", None)
+        self._is_sized = bool(loader.drop_last) or not _is_iterable(loader)
         if not _is_iterable(loader) and not loader.drop_last:
-            self.whole, self.rows = length(loader), length(loader.sampler)
+            self._whole, self._rows = length(loader), length(loader.sampler)
+
+    def speed(self, *, last: bool) -> float | None:
+        """Rows per second since this was last asked.
+
+        Args:
+            last: the pass is over. The last batch of a loader that does not know its length may be a smaller one: it
+                is left out.
+
+        Returns:
+            ``None`` where the loader does not say how many rows a batch has.
+        """
+        if self._size is None:
+            return None
+        seen, ended = (self.seen, self.ended) if self._is_sized or not last else self._before
+        rows = self._rows if self._rows is not None and seen == self._whole else int(seen * self._size)
+        new, seconds = rows - self._told_rows, ended - self.told
+        if new <= 0 or seconds <= 0:
+            return None
+        self._told_rows, self.told = rows, ended
+        return new / seconds
 
 
 class Passes:
@@ -59,11 +80,13 @@ class Passes:
         self._live: list[Pass] = []
         self._settled = True
 
-    def begin(self, loader: Any, iterator: Any) -> None:
+    def begin(self, loader: Any, iterator: Any) -> Pass:
         """``iter(loader)`` has returned ``iterator``."""
         self._live = [known for known in self._live if known.iterator() not in (None, iterator)][-_MOST:]
-        self._live.append(Pass(loader, iterator))
+        begun = Pass(loader, iterator)
+        self._live.append(begun)
         self._settled = False
+        return begun
 
     def current(self, last: Pass | None) -> Pass | None:
         """The pass that the step belongs to which is made now: one of which batches have been taken since the last.

@@ -10,13 +10,11 @@ from collections.abc import Iterator
 from types import FrameType, ModuleType
 from typing import Any, NamedTuple
 
-from autolog.integrations.torch_names import user_frame
+from autolog.integrations.torch_frames import all_variables, user_frames
 
 __all__ = ["Surroundings", "covering", "look", "unwrapped"]
 
-_FRAMES = 64
 _ITEMS = 64
-_OWN_LOCALS = {"locals", "vars", "dir", "eval", "exec", "_getframe", "currentframe"}
 _PLAIN = (str, bytes, int, float, bool, type(None), ModuleType, type)
 
 _WRAPPERS = {
@@ -56,15 +54,21 @@ def look(frame: FrameType | None) -> Surroundings:
     return Surroundings(*(list(held.values()) for held in found))
 
 
-def covering(modules: list[Any], parameters: set[int]) -> Any:
-    """The smallest module that holds all of these parameters (by ``id``); ``None`` where there is none."""
-    best, size = None, sys.maxsize
+def covering(modules: list[Any], parameters: set[int]) -> tuple[Any, Any]:
+    """The smallest module that holds all of these parameters (by ``id``).
+
+    Returns:
+        The module as the program trains it, in DDP, FSDP, ``torch.compile`` …, and the program's own one inside;
+        ``None`` twice where there is none.
+    """
+    best, inside, size = None, None, sys.maxsize
     for module in modules:
         inner = unwrapped(module)
         held = {id(parameter) for parameter in inner.parameters()}
-        if parameters <= held and len(held) < size:
-            best, size = inner, len(held)
-    return best
+        wraps_best = inner is inside and best is inside
+        if parameters <= held and (len(held) < size or wraps_best):
+            best, inside, size = module, inner, len(held)
+    return best, inside
 
 
 def unwrapped(module: Any) -> Any:
@@ -79,29 +83,13 @@ def unwrapped(module: Any) -> Any:
 
 def _values(frame: FrameType | None) -> Iterator[Any]:
     seen: set[int] = set()
-    for _ in range(_FRAMES):
-        frame = user_frame(frame)
-        if frame is None:
-            return
-        for value in _locals(frame):
+    for above in user_frames(frame):
+        for value in all_variables(above):
             if id(value) in seen or issubclass(type(value), _PLAIN):
                 continue
             seen.add(id(value))
             yield value
             yield from _inside(value)
-        frame = frame.f_back
-
-
-def _locals(frame: FrameType) -> list[Any]:
-    is_function = frame.f_code.co_flags & 1  # CO_OPTIMIZED: elsewhere f_locals is the namespace itself
-    if not is_function or sys.version_info >= (3, 13):
-        return list(frame.f_locals.values())
-    if _OWN_LOCALS.intersection(frame.f_code.co_names):  # the program may hold the dictionary that is refreshed here
-        return []
-    snapshot = frame.f_locals
-    values = list(snapshot.values())
-    snapshot.clear()  # it would keep alive what the program deletes
-    return values
 
 
 def _inside(value: Any) -> list[Any]:

@@ -2,44 +2,48 @@
 
 from __future__ import annotations
 
-from collections import deque
+import time
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import ref
 
-from autolog.integrations.torch_facts import (
-    learning_rates,
-    model_fact,
-    optimizer_facts,
-    optimizer_params,
-    scheduler_fact,
-)
+from autolog.events import ChildEnd, Metrics, to_wire
+from autolog.integrations import torch_epochs
+from autolog.integrations.torch_describing import describe_model, describe_optimizer, describe_schedulers, rate_names
 from autolog.integrations.torch_passes import Pass, loader_fact
-from autolog.integrations.torch_surroundings import Surroundings, covering, look
-from autolog.integrations.torch_values import Reading
+from autolog.integrations.torch_surroundings import covering, look
+from autolog.integrations.torch_values import Reading, read
+from autolog.integrations.torch_waiting import Waiting
+from autolog.media.numbers import number
 
 if TYPE_CHECKING:
     from autolog.run import Run
 
 __all__ = ["Losses", "Training"]
 
-Losses = list[tuple[str, "float | Reading"]]
+Losses: TypeAlias = "list[tuple[str, float | Reading]]"
 """What has been backpropagated since the last step, in order, by name."""
 
-_DESCRIBED = 8
-_MODULES = 300
+_SPEED_EVERY = 30.0
+"""Seconds after which the speed of a pass that goes on is told."""
+_MODES = 100
+_LOADERS = 16
+_now = time.time
 
 
 class _Stepping:
-    """One optimizer of a training: how often it has stepped."""
+    """One optimizer of a training: how often it has stepped, and what it is called."""
 
-    __slots__ = ("count", "facts", "optimizer", "params")
+    __slots__ = ("count", "fact", "names", "number", "optimizer", "same")
 
-    def __init__(self, optimizer: Any) -> None:
+    def __init__(self, optimizer: Any, number: int, same: int) -> None:
         self.optimizer = ref(optimizer)
         self.count = 0
-        self.params = optimizer_params([optimizer])
-        self.facts = optimizer_facts([optimizer])[0]
+        self.number = number
+        self.same = same
+        """How many of its class there are before it."""
+        self.names = rate_names(optimizer, same)
+        self.fact: dict[str, Any] = {}
 
 
 class Training:
@@ -52,24 +56,38 @@ class Training:
         place: the pass over a loader it is in, if any.
     """
 
-    def __init__(self, parent: Run, optimizer: Any, frame: FrameType | None) -> None:
+    def __init__(self, parent: Run, optimizer: Any, frame: FrameType | None, schedulers: list[Any]) -> None:
         around = look(frame)
         parameters = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
-        model = covering(around.modules, parameters)
-        name = type(optimizer if model is None else model).__name__
+        wrapped, model = covering(around.modules, parameters)
         self.parent = parent
-        self.run = parent.open_child(name, "fit", "torch")
+        self.run = parent.open_child(type(optimizer if model is None else model).__name__, "fit", "torch")
         self.top = 0
-        self._stepping: dict[int, _Stepping] = {}
-        self._expected = [ref(other) for other in around.optimizers]
-        self._waiting: deque[tuple[dict[str, Any], int, int | None]] = deque()
-        self._epoch: int | None = None
         self.place: Pass | None = None
+        self._stepping: dict[int, _Stepping] = {}
+        self._joined = 0
+        self._expected = [ref(other) for other in around.optimizers]
+        self._waiting = Waiting(self._put)
+        self._epoch: float | None = None
+        self._epochs = torch_epochs.find(frame)
         self._loader: Any = None
-        self._names: dict[int, list[str]] = {}
-        self._describe(around, model)
+        self._evaluated: list[Any] = []
+        self._model = None if model is None else ref(model)
+        self._modes = 0
+        self._mode = self._trains = None if model is None else bool(model.__dict__.get("training"))
+        self._woken = False
+        self._rested: float | None = None
+        if model is not None:
+            describe_model(self.run, model, wrapped)
+        self._schedulers: list[Any] = []
+        self.scheduled([*around.schedulers, *schedulers])
 
     # -- which optimizers -------------------------------------------------------------------------------------------
+
+    def knows(self, optimizer: Any) -> bool:
+        """Whether an optimizer has stepped here."""
+        known = self._stepping.get(id(optimizer))
+        return known is not None and known.optimizer() is optimizer
 
     def takes(self, optimizer: Any, place: Pass | None) -> bool:
         """Whether a step of this optimizer, made in the pass ``place``, is part of this training.
@@ -84,112 +102,146 @@ class Training:
             return place is self.place
         return any(other() is optimizer for other in self._expected)
 
+    def is_over(self) -> bool:
+        """Whether none of its optimizers can step again."""
+        return all(known.optimizer() is None for known in self._stepping.values())
+
     def _join(self, optimizer: Any) -> _Stepping:
         for key in [key for key, known in self._stepping.items() if known.optimizer() is None]:
             del self._stepping[key]
-        stepping = self._stepping[id(optimizer)] = _Stepping(optimizer)
-        self._names.clear()
-        number = len(self._stepping)
-        if number <= _DESCRIBED:
-            self._describe_optimizers(only_last=number > 2)
+        name = type(optimizer).__name__
+        taken = {known.same for known in self._stepping.values() if type(known.optimizer()).__name__ == name}
+        same = next(index for index in range(len(taken) + 1) if index not in taken)
+        stepping = self._stepping[id(optimizer)] = _Stepping(optimizer, self._joined, same)
+        self._joined += 1
+        self._describe(stepping)
         return stepping
 
-    def _describe_optimizers(self, *, only_last: bool) -> None:
-        steppings = list(self._stepping.values())
-        several = len(steppings) > 1 or len(self._expected) > 1
-        for index, stepping in enumerate(steppings):
-            if not only_last or index == len(steppings) - 1:
-                prefix = f"optimizer.{index}." if several else "optimizer."
-                values = {prefix + name.removeprefix("optimizer."): value for name, value in stepping.params.items()}
-                self.run.log_params(values, "torch.optim")
-        self.run.log_fact("optimizers", [stepping.facts for stepping in steppings])
+    def _describe(self, stepping: _Stepping) -> None:
+        """Record an optimizer, and the first one again as soon as there are several, which are numbered."""
+        several = self._joined > 1 or len(self._expected) > 1
+        first = self._joined == 2 and len(self._expected) < 2
+        for known in self._stepping.values() if first else [stepping]:
+            optimizer = known.optimizer()
+            if optimizer is not None:
+                known.fact = describe_optimizer(self.run, optimizer, known.number, several=several)
+        self.run.log_fact("optimizers", [known.fact for known in self._stepping.values()])
 
-    def _describe(self, around: Surroundings, model: Any) -> None:
-        if model is not None:
-            modules = [[name, type(part).__name__] for name, part in model.named_modules() if name]
-            fact = {**model_fact(model), "modules": modules[:_MODULES], "training": bool(model.training)}
-            if len(modules) > _MODULES:
-                fact["modules_left_out"] = len(modules) - _MODULES
-            self.run.log_fact("model", fact)
-        expected = {id(optimizer) for optimizer in around.optimizers}
-        facts = [scheduler_fact(each) for each in around.schedulers if id(vars(each).get("optimizer")) in expected]
-        if facts:
-            self.run.log_fact("schedulers", facts)
-            names = [fact["class"].rpartition(".")[2] for fact in facts]
-            self.run.log_params({"scheduler.name": names[0] if len(names) == 1 else names}, "torch.optim.lr_scheduler")
+    def scheduled(self, schedulers: list[Any]) -> None:
+        """Record those of these schedulers that belong to optimizers of this training and are not on record yet."""
+        known = [each() for each in self._schedulers]
+        owned = {id(other()) for other in self._expected} | set(self._stepping)
+        new = {
+            id(each): each
+            for each in schedulers
+            if id(each.__dict__.get("optimizer")) in owned and not any(each is other for other in known)
+        }
+        if new:
+            self._schedulers += [ref(each) for each in new.values()]
+            describe_schedulers(self.run, [each for each in (held() for held in self._schedulers) if each is not None])
 
     # -- steps ------------------------------------------------------------------------------------------------------
 
-    def step(self, optimizer: Any, losses: Losses, place: Pass | None) -> None:
+    def step(self, optimizer: Any, losses: Losses, place: Pass | None, frame: FrameType | None) -> None:
         """An optimizer has stepped, in the pass ``place``: losses and learning rates are recorded at its own count."""
         stepping = self._stepping.get(id(optimizer)) or self._join(optimizer)
         stepping.count += 1
-        self._locate(place)
+        self._locate(place, frame)
+        if self._model is not None:
+            self._watch_mode(stepping.count)
         self.top = max(self.top, stepping.count)
         self.parent.step = self.run.step = self.top
         self.parent.epoch = self.run.epoch = self._epoch
-        self._write(losses, self._rates(optimizer), stepping.count)
+        groups = optimizer.param_groups
+        if len(groups) != len(stepping.names):
+            stepping.names = rate_names(optimizer, stepping.same)
+            self._describe(stepping)
+        rates: Losses = []
+        for name, group in zip(stepping.names, groups, strict=True):
+            rate = group.get("lr")
+            value = rate if type(rate) is float or not hasattr(rate, "device") else read(rate)
+            if value is not None:
+                rates.append((name, value))
+        self._write(losses, rates, stepping.count)
 
     def skip(self, optimizer: Any, losses: Losses, skipped: int) -> None:
         """A step was left out: gradients were not finite. Its losses belong to the step that it would have been."""
         stepping = self._stepping.get(id(optimizer))
         step = self.top if stepping is None else stepping.count
-        self._write(losses, {}, step + 1)
-        self.run.captured_metrics({"autolog/skipped_steps": skipped}, step, self._epoch)
+        self._write(losses, [], step + 1)
+        self._write([], [("autolog/skipped_steps", skipped)], step)
 
     def value(self, name: str, value: float | Reading) -> None:
         """Record a value at the current step."""
-        self._write([(name, value)], {}, self.top)
+        self._write([(name, value)], [], self.top)
 
-    def _write(self, losses: Losses, more: dict[str, Any], step: int) -> None:
+    def evaluated(self, losses: Losses) -> None:
+        """Losses that were backpropagated while the model was in evaluation mode, between steps of training."""
+        self._write([(f"eval_{name}", value) for name, value in losses], [], self.top)
+
+    def _write(self, losses: Losses, more: Losses, step: int) -> None:
         """One record, or several where a loss was backpropagated more than once: each value is kept, at that step."""
         values: dict[str, Any] = {}
         for name, value in losses:
             if name in values:
-                self._put(values, step)
+                self._hand_over(values, step)
                 values = {}
             values[name] = value
         values.update(more)
-        self._put(values, step)
+        self._hand_over(values, step)
         if self._waiting:
-            self._settle(wait=False)
+            self._waiting.settle()
 
-    def _put(self, values: dict[str, Any], step: int) -> None:
-        if any(type(value) is Reading for value in values.values()):
-            self._waiting.append((values, step, self._epoch))
+    def _hand_over(self, values: dict[str, Any], step: int) -> None:
+        if self._waiting or any(type(value) is Reading for value in values.values()):
+            self._waiting.put(values, step, self._epoch)
         elif values:
-            self.run.captured_metrics(values, step, self._epoch)
+            self._put(values, step, self._epoch)
 
-    def _settle(self, *, wait: bool) -> None:
-        """Write what a device has computed by now; with ``wait``, what it still has to."""
-        while self._waiting:
-            values, step, epoch = self._waiting[0]
-            readings = [value for value in values.values() if type(value) is Reading]
-            if not wait and not all(reading.ready() for reading in readings):
-                return
-            self._waiting.popleft()
-            read = {name: value.value() if type(value) is Reading else value for name, value in values.items()}
-            self.run.captured_metrics(read, step, epoch)
+    def _put(self, values: dict[str, Any], step: int, epoch: float | None) -> None:
+        """The hot path: :meth:`Run.captured_metrics` for values that are numbers, nearly always floats."""
+        for name, value in values.items():
+            if type(value) is not float or value - value != 0.0:
+                values[name] = to_wire(number(value, name))
+        run = self.run
+        run.append(Metrics(time=_now(), child=run.child_id, values=values, step=step, epoch=epoch))
 
-    def _rates(self, optimizer: Any) -> dict[str, Any]:
-        """Learning rates of an optimizer's groups; several optimizers of a class are numbered."""
-        groups = optimizer.param_groups
-        names = self._names.get(id(optimizer))
-        if names is None or len(names) != len(groups):
-            live = [other for other in (known.optimizer() for known in self._stepping.values()) if other is not None]
-            before = live[: next(index for index, other in enumerate(live) if other is optimizer)]
-            earlier = learning_rates(before)
-            names = [name for name in learning_rates([*before, optimizer]) if name not in earlier]
-            if len(names) != len(groups):  # rates on a device, or none at all
-                return {}
-            self._names[id(optimizer)] = names
-        return {name: group["lr"] for name, group in zip(names, groups, strict=True)}
+    # -- train and eval ---------------------------------------------------------------------------------------------
+
+    def mode(self) -> bool | None:
+        """Whether the model is in training mode; ``None`` where there is none."""
+        model = None if self._model is None else self._model()
+        return None if model is None else model.__dict__.get("training")
+
+    def is_evaluating(self) -> bool:
+        """Whether a model that is trained in training mode is in the other one."""
+        return bool(self._trains) and self.mode() is False
+
+    def _watch_mode(self, step: int) -> None:
+        mode = self.mode()
+        if mode is not self._mode and mode is not None and self._modes < _MODES:
+            self._mode = mode
+            self._modes += 1
+            self.run.log_fact("modes", [{"step": step, "training": mode}], append=True)
+
+    def evaluates(self, loader: Any) -> None:
+        """A pass over a loader begins in evaluation mode, or without gradients."""
+        if len(self._evaluated) < _LOADERS and not any(known() is loader for known in self._evaluated):
+            self._evaluated.append(ref(loader))
+            self.run.log_fact("evaluation_data", [loader_fact(loader)], append=True)
 
     # -- epochs -----------------------------------------------------------------------------------------------------
 
-    def _locate(self, now: Pass | None) -> None:
-        if now is self.place or now is None:
-            return
+    def _locate(self, now: Pass | None, frame: FrameType | None) -> None:
+        if now is None:
+            if self._epochs is not None and frame is not None:
+                self._epoch = self._epochs.value(frame)
+        elif now is not self.place:
+            self._enter(now, frame)
+        elif now.ended - now.told >= _SPEED_EVERY:
+            self._tell_speed(now, last=False)
+
+    def _enter(self, now: Pass, frame: FrameType | None) -> None:
         self._end_epoch()
         loader = now.loader()
         if loader is None:
@@ -199,27 +251,44 @@ class Training:
         if known is None:
             self._loader = ref(loader)
             self.run.log_fact("data", loader_fact(loader))
-        if known is None or known is loader:
+        own = None if self._epochs is None else self._epochs.value(frame)
+        if own is not None:
+            self._epoch = own
+        elif known is None or known is loader:
             self._epoch = 0 if self._epoch is None else self._epoch + 1
         self.place = now
 
     def _end_epoch(self) -> None:
-        done = self.place
-        if done is None:
-            return
-        samples, seconds = done.samples(), done.ended - done.began
-        if samples and seconds > 0:
-            self.run.captured_metrics({"autolog/samples_per_second": samples / seconds}, self.top, self._epoch)
+        if self.place is not None:
+            self._tell_speed(self.place, last=True)
+
+    def _tell_speed(self, place: Pass, *, last: bool) -> None:
+        speed = place.speed(last=last)
+        if speed is not None:
+            self._write([], [("autolog/samples_per_second", speed)], self.top)
 
     # -- the end ----------------------------------------------------------------------------------------------------
 
     def settle(self) -> None:
         """Record what is left: the last epoch's speed, and values that a device has not computed yet."""
-        self._settle(wait=True)
         self._end_epoch()
         self.place = None
+        self._waiting.finish()
+        if self._waiting.lost:
+            self.parent.log_health("lost", "torch", self._waiting.lost, "values that the device has not given in time")
+            self._waiting.lost = 0
+        if self._woken:  # it went on after its end, which is told again
+            ended = _now() if self._rested is None else self._rested
+            self.run.append(ChildEnd(time=ended, child=self.run.child_id, status="completed"))
 
-    def end(self) -> None:
+    def rest(self) -> None:
         """The next training begins. A last one has no end of its own: it shares that of its run."""
-        self.settle()
-        self.run.close_child()
+        if self._woken:
+            self._rested = _now()  # written once, at the end: trainings may take turns at every step
+        else:
+            self.settle()
+            self.run.close_child()
+
+    def wake(self) -> None:
+        """It goes on, after another one has begun."""
+        self._woken, self._rested = True, None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-__all__ = ["Reading", "read"]
+__all__ = ["Reading", "is_capturing", "read"]
 
 _ASYNCHRONOUS = ("cuda", "xpu")
 _CHUNK = 256
@@ -16,19 +16,19 @@ _free: dict[Any, list[Any]] = {}
 class Reading:
     """A number on its way from a device."""
 
-    __slots__ = ("_event", "_place")
+    __slots__ = ("_device", "_event", "_place")
 
-    def __init__(self, place: Any, event: Any) -> None:
+    def __init__(self, place: Any, event: Any, device: Any) -> None:
         self._place = place
         self._event = event
+        self._device = device
 
     def ready(self) -> bool:
-        """Whether the number is here; asking does not wait."""
-        return bool(self._event.query())
+        """Whether the number is here; asking does not wait. While a graph is captured nothing may be asked."""
+        return not _captures(self._device) and bool(self._event.query())
 
     def value(self) -> float:
-        """The number; waits for it where it is not :meth:`ready`. Call it once: the memory is used again."""
-        self._event.synchronize()
+        """The number, once it is :meth:`ready`. Call it once: the memory is used again."""
         number = float(self._place.item())
         _free[self._place.dtype].append(self._place)
         return number
@@ -39,33 +39,41 @@ def read(tensor: Any) -> float | Reading | None:
 
     Returns:
         The number where it can be had at once; a :class:`Reading` where a device still has to compute it; ``None``
-        where it cannot be read without waiting or is none: on other devices, in tensor subclasses, while a CUDA graph
-        is captured.
+        where it cannot be read without waiting or is none: on other devices, in tensor subclasses, inside transforms of
+        ``torch.func``, while a CUDA graph is captured.
     """
     torch = sys.modules["torch"]
     if type(tensor) not in (torch.Tensor, torch.nn.Parameter) or tensor.numel() != 1 or tensor.is_complex():
         return None
     kind = tensor.device.type
-    # The program's own dispatch modes (FLOP counters, fake tensors) must not see what we do.
-    with torch._C._DisableTorchDispatch():  # noqa: SLF001  it has no public name
-        if kind == "cpu":
+    if kind == "cpu":
+        if torch._C._functorch.peek_interpreter_stack() is not None:  # noqa: SLF001  the same
+            return None
+        # The program's own dispatch modes (FLOP counters, fake tensors) must not see what we do.
+        with torch._C._DisableTorchDispatch():  # noqa: SLF001  it has no public name
             return float(tensor.item())
-        return _begin(torch, tensor, getattr(torch, kind)) if kind in _ASYNCHRONOUS else None
+    return _begin(torch, tensor, getattr(torch, kind)) if kind in _ASYNCHRONOUS else None
+
+
+def is_capturing(tensor: Any) -> bool:
+    """Whether what is done to a tensor now is not done, but captured in a graph that is replayed later."""
+    kind = tensor.device.type
+    return kind in _ASYNCHRONOUS and _captures(getattr(sys.modules["torch"], kind))
 
 
 def _begin(torch: Any, tensor: Any, device: Any) -> Reading | None:
-    if _captures(device):
+    if _captures(device) or torch._C._functorch.peek_interpreter_stack() is not None:  # noqa: SLF001  the same
         return None
     places = _free.setdefault(tensor.dtype, [])
     if not places:
         memory = torch.empty(_CHUNK, dtype=tensor.dtype, device="cpu", pin_memory=True)
         places.extend(memory[index] for index in range(_CHUNK))
     place = places.pop()
-    with torch.no_grad(), device.device(tensor.device):
+    with torch._C._DisableTorchDispatch(), torch.no_grad(), device.device(tensor.device):  # noqa: SLF001  see read()
         place.copy_(tensor.detach().reshape(()), non_blocking=True)
         event = device.Event()
         event.record()
-    return Reading(place, event)
+    return Reading(place, event, device)
 
 
 def _captures(device: Any) -> bool:
