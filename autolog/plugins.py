@@ -158,6 +158,12 @@ BUILT_IN = (
         "autolog.integrations.pytorch_lightning:integration",
     ),
     Entry("transformers", "transformers.trainer", "autolog.integrations.transformers:integration"),
+    Entry("trl", "trl.trainer.base_trainer", "autolog.integrations.trl:integration"),
+    Entry(
+        "sentence_transformers",
+        "sentence_transformers.base.trainer",
+        "autolog.integrations.sentence_transformers:integration",
+    ),
     Entry("torch", "torch", "autolog.integrations.torch:integration"),
 )
 FACTS = ("command", "console", "environment", "exit", "git", "host", "notebook", "packages", "seeds", "source")

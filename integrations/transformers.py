@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from autolog import current, guard
+from autolog import current, guard, plugins
 from autolog.integrations.transformers_calls import AUTOMATIC, Options, TrainerCall, log
 from autolog.integrations.transformers_captures import CAPTURES
 from autolog.integrations.transformers_checkpoints import log_saved_model
@@ -21,7 +21,7 @@ from autolog.patching import Call, Hook, Undo, patch
 if TYPE_CHECKING:
     from autolog.run import Run
 
-__all__ = ["AutologCallback", "TransformersIntegration", "call_of", "integration", "watch_chosen"]
+__all__ = ["AutologCallback", "TrainerCall", "TransformersIntegration", "call_of", "integration", "watch_chosen"]
 
 _calls: dict[int, TrainerCall] = {}
 """Calls in progress, by ``id`` of their trainer's callback handler."""
@@ -48,7 +48,7 @@ class TransformersIntegration:
         _automatic = True
         while _chosen:
             _chosen.pop()()
-        return [_switched_off, *_taps(module)]
+        return [_switched_off, plugins.in_forks(_calls.clear), *_taps(module)]
 
 
 integration = TransformersIntegration()

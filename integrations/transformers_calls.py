@@ -50,7 +50,10 @@ class TrainerCall:
         options: what the user asked for.
     """
 
-    __slots__ = ("_batch_sizes", "_checkpoints", "_last", "_resumed", "_speed", "kind", "options", "run", "trainer")
+    __slots__ = (
+        "__weakref__", "_batch_sizes", "_checkpoints", "_last", "_resumed", "_speed", "kind", "options", "run",
+        "trainer",
+    )  # fmt: skip
 
     def __init__(self, run: Run, trainer: Any, kind: str, options: Options) -> None:
         self.run = run
