@@ -277,8 +277,8 @@ def finish(
         if isinstance(error, SystemExit):
             exit_code = exit_status(error.code)
         details = None if error is None or status == "completed" else run.described(error)
-        if run.child_id is not None:
-            run.close_child(error, status)
+        if process.is_worker():
+            run.close_children(error, status)
         if process.is_owner(run.directory):
             ended = events.End(time=time.time(), status=status, exit_code=exit_code, exception=details, at_exit=at_exit)
             run.append(ended)

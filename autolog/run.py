@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from autolog import events
+from autolog.children import Children
 from autolog.media.logging import MediaLog
 from autolog.metrics import MetricLog
 from autolog.recorder import Clock, Recorder
@@ -31,24 +31,6 @@ __all__ = ["Run", "activate", "deactivate", "exception_details", "exit_status", 
 _active: ContextVar[Run | None] = ContextVar("autolog_active", default=None)
 
 _now = time.time
-
-
-class _Identifiers:
-    """Ids of child runs, unique within the run: ``1``, ``2`` …; in other processes' journals ``w123.1``."""
-
-    __slots__ = ("_numbers", "_prefix")
-
-    def __init__(self, prefix: str = "") -> None:
-        self.begin(prefix)
-
-    def begin(self, prefix: str, number: int = 1) -> None:
-        """The next id is ``prefix`` and ``number``."""
-        self._prefix = prefix
-        self._numbers = count(number)  # one step of it is atomic: two threads never get the same
-
-    def next(self) -> str:
-        """An id that nobody has had."""
-        return f"{self._prefix}{next(self._numbers)}"
 
 
 def innermost() -> Run | None:
@@ -117,11 +99,10 @@ class Run(MetricLog, WordLog, MediaLog):
         self._redactor = redactor
         self._append = journal.append
         self._clock = Clock()
-        self._ids = _Identifiers()
+        self._ids = Children()
         self._prefix = ""
         self._ended = False
-        self._home = journal.path
-        """The journal that this child run began in: a fork, which writes to another one, cannot end it."""
+        self._home = journal.path  # a fork, which writes to another journal, cannot end what began in this one
         self._before: Run | None = None
 
     @property
@@ -192,6 +173,8 @@ class Run(MetricLog, WordLog, MediaLog):
             _ended=False,
             _home=self.journal.path,
         )
+        if self._ids.opened is not None:
+            self._ids.opened[child.child_id] = child
         self._append(
             events.Child(
                 time=_now(), child=child.child_id, name=name, kind=kind, parent=self.child_id, integration=integration
@@ -209,6 +192,8 @@ class Run(MetricLog, WordLog, MediaLog):
         if self._ended or self._home is not self.journal.path:
             return
         self._ended = True
+        if self._ids.opened:
+            self._ids.opened.pop(self.child_id, None)
         if status == "completed":
             status = outcome(error)
         details = None if error is None or status == "completed" else self.described(error)
@@ -235,8 +220,14 @@ class Run(MetricLog, WordLog, MediaLog):
     # -- the process behind it -------------------------------------------------------------------------------------
 
     def separate(self, prefix: str) -> None:
-        """This process has a journal of its own in the run: its child runs get ids that begin with ``prefix``."""
+        """This process has a journal of its own in the run: ids of its child runs begin with ``prefix``."""
         self._ids.begin(prefix)
+        self._ids.opened = {}
+
+    def close_children(self, error: BaseException | None, status: events.Status) -> None:
+        """A process that works for another one ends: so do the child runs it has opened."""
+        for child in list((self._ids.opened or {}).values()):
+            child.close_child(error, status)
 
     def within(self, child_id: str) -> Run:
         """A run like this one, of a process that works for the child run ``child_id`` of another process."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from autolog.patching import Call, Hook
 
-__all__ = ["install"]
+__all__ = ["install", "watch"]
 
 _FRAMEWORKS = ("sklearn.base", "torch.optim", "keras", "lightning", "pytorch_lightning", "transformers.trainer")
 _FORMING = {"torch.distributed": "init_process_group", "jax.distributed": "initialize"}
