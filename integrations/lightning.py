@@ -6,14 +6,27 @@ to the trainer's callbacks or loggers, and nothing is kept on any of the user's 
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from autolog import current, guard
-from autolog.integrations.lightning_facts import callback_fact, hyperparameters, stage_facts, trainer_params
-from autolog.integrations.torch_facts import learning_rates, length
+from autolog import current, guard, plugins
+from autolog.integrations.lightning_arguments import given_to, watch_arguments
+from autolog.integrations.lightning_captures import CAPTURES
+from autolog.integrations.lightning_checkpoints import absolute, log_saved
+from autolog.integrations.lightning_facts import (
+    callback_fact,
+    data_fact,
+    hyperparameters,
+    optimizer_records,
+    trainer_params,
+    training_fact,
+)
+from autolog.integrations.lightning_fit import Fit, explicit_options, is_explicit
+from autolog.integrations.lightning_summary import described
 from autolog.patching import Call, Hook, Undo, patch
 
 if TYPE_CHECKING:
@@ -22,61 +35,11 @@ if TYPE_CHECKING:
 __all__ = [
     "AutologCallback",
     "AutologLogger",
-    "Fit",
     "LightningIntegration",
     "fit_of",
     "integration",
     "pytorch_lightning",
 ]
-
-
-class Fit:
-    """One ``Trainer._run`` in progress: the run it reports to, and what its next record needs."""
-
-    __slots__ = ("batches", "params", "rates", "run", "telling")
-
-    def __init__(self, run: Run, *, owner: bool) -> None:
-        self.run = run
-        self.params: dict[str, Any] | None = {} if owner else None
-        """Trainer parameters on record; ``None`` in a fit within a fit, whose owner reports its own."""
-        self.rates: dict[str, Any] = {}
-        """Learning rates the batch in progress began with, if it is going to be logged."""
-        self.batches = 0
-        self.telling = False
-        """The trainer is telling its loggers what is on record already."""
-
-    def begin_batch(self, connector: Any) -> None:
-        """A batch begins: the current step and epoch, and the learning rates it is going to use."""
-        trainer = connector.trainer
-        if self.params is not None:
-            self.run.step, self.run.epoch = trainer.global_step, trainer.current_epoch
-        if not trainer.training:
-            return
-        logged = connector.should_update_logs and not _rates_reach_logger(trainer)
-        self.rates = learning_rates(trainer.optimizers) if logged else {}
-        self.batches += 1
-        if self.batches == 1 and self.params is not None:
-            self.run.log_fact("data", _data(trainer))
-
-    def log(self, connector: Any, metrics: dict[str, Any], step: int | None) -> None:
-        """Record what the loggers get, at the optimizer step the trainer has reached.
-
-        Args:
-            connector: the trainer's logger connector.
-            metrics: as it gets them. ``step`` and ``epoch`` among them are the axes, not metrics.
-            step: given where the framework counts otherwise, as in steps of an evaluation.
-        """
-        trainer = connector.trainer
-        if trainer.sanity_checking or _is_trying_out(trainer):
-            return
-        values = dict(metrics)
-        own_step, epoch = values.pop("step", None), values.pop("epoch", trainer.current_epoch)
-        if step is None:
-            step = trainer.global_step if own_step is None else int(own_step)
-        if trainer.training and connector._first_loop_iter is not None:  # noqa: SLF001  a step, not an epoch's end
-            values = {**self.rates, **values}
-        self.run.captured_metrics(values, step, epoch)
-
 
 _fits: dict[int, Fit] = {}
 """Fits in progress by ``id`` of their trainer."""
@@ -87,13 +50,14 @@ def fit_of(trainer: Any = None) -> Fit | None:
     if trainer is not None:
         return _fits.get(id(trainer))
     run = current.fit_in_progress()
-    return next((fit for fit in _fits.values() if fit.run is run), None)
+    return next((fit for fit in tuple(_fits.values()) if fit.run is run), None)
 
 
 class LightningIntegration:
     """The integration of one of the two packages."""
 
-    tested = ("2.6.6", "2.6.6")
+    tested = ("2.1.0", "2.6.6")
+    captures = CAPTURES
 
     def __init__(self, name: str, package: str, distribution: str) -> None:
         self.name = name
@@ -106,16 +70,23 @@ class LightningIntegration:
         return [
             patch(module.Trainer, "_run", self._run),
             patch(module.call._SubprocessScriptLauncher, "launch", _launch),  # noqa: SLF001  it has no public place
+            *watch_arguments(module, self.package),
+            plugins.in_forks(_fits.clear),
             *self.taps(module),
         ]
 
     def taps(self, module: ModuleType) -> list[Undo]:
         """Patch what tells about a fit in progress; an explicit callback needs these where the rest is disabled."""
         connector = module._LoggerConnector  # noqa: SLF001  Lightning has no public place that all metrics pass
+        summary = sys.modules[f"{self.package}.callbacks.model_summary"].ModelSummary
         return [
             patch(module.Trainer, "_run_stage", _begin_stage),
+            patch(module.Trainer, "save_checkpoint", _save_checkpoint),
             patch(connector, "on_batch_start", _begin_batch),
+            patch(connector, "update_train_step_metrics", _end_batch),
+            patch(connector, "update_train_epoch_metrics", _end_epoch),
             patch(connector, "log_metrics", _log_metrics),
+            patch(summary, "_summary", _summarize),
         ]
 
     @contextmanager
@@ -124,22 +95,23 @@ class LightningIntegration:
         if fit_of(trainer) is not None:  # a trainer used within its own fit
             yield
             return
-        outer = current.fit_in_progress()
+        outer, options = current.fit_in_progress(), explicit_options(trainer)
         try:
             if outer is not None:
-                _fits[id(trainer)] = Fit(outer, owner=False)
-                yield
+                fit = _fits[id(trainer)] = Fit(outer, trainer, options, owner=False)
+                yield from _settled(fit)
                 return
             kind = str(getattr(trainer.state.fn, "value", "fit"))
-            with current.ensure_run().child(type(model).__name__, kind, self.name) as run:
-                _fits[id(trainer)] = Fit(run, owner=True)
-                yield from _watched(run, trainer, model)
+            parent = options.run or current.ensure_run()
+            with parent.child(options.name or type(model).__name__, kind, self.name) as run:
+                fit = _fits[id(trainer)] = Fit(run, trainer, options, owner=True)
+                yield from _watched(fit, trainer, model)
         finally:
             _fits.pop(id(trainer), None)
 
     def _run(self, call: Call) -> Hook:
         trainer = call.instance
-        if not trainer.is_global_zero or _explicit(trainer.callbacks, "callback"):
+        if not trainer.is_global_zero or is_explicit(trainer.callbacks, "callback"):
             yield
             return
         with self.fit(trainer, call.argument("model")):
@@ -152,14 +124,28 @@ def _launch(call: Call) -> Hook:  # noqa: ARG001  hooks get their call
     yield
 
 
-def _watched(run: Run, trainer: Any, model: Any) -> Iterator[None]:
+# -- begin and end -----------------------------------------------------------------------------------------------------
+
+
+def _watched(fit: Fit, trainer: Any, model: Any) -> Iterator[None]:
+    run = fit.run
     with guard.guard("lightning.begin"):
-        if not _explicit(trainer.loggers, "logger"):  # else Lightning gives them to the logger
+        given = given_to(trainer)
+        if given is not None:
+            run.log_params(given.cli, "lightning.cli")
+            run.log_params({f"trainer.{name}": value for name, value in given.arguments.items()}, "lightning.Trainer")
+            run.log_fact("changed_arguments", given.changed)
+        if not is_explicit(trainer.loggers, "logger"):  # else Lightning gives them to the logger
             for source, values in hyperparameters(model, trainer.datamodule).items():
                 run.log_params(values, source)
-        _log_trainer_params(run, trainer)
+        _log_trainer_params(fit, trainer)
     try:
-        yield
+        yield from _settled(fit)
+        with guard.guard("lightning.end"):
+            if run.kind == "fit":
+                run.log_fact("training", training_fact(trainer, fit.batches))
+            elif run.kind == "predict":  # its loop tells nobody of its batches
+                run.log_fact("data", data_fact(trainer))
     except BaseException as error:
         if type(error).__name__ == "_TunerExitException":  # how Lightning ends a search for a learning rate
             run.close_child()
@@ -167,41 +153,91 @@ def _watched(run: Run, trainer: Any, model: Any) -> Iterator[None]:
     finally:
         with guard.guard("lightning.end"):
             if run.kind == "fit":
+                fit.log_speed(trainer)
+                if fit.options.checkpoints:
+                    fit.checkpoints.end(trainer)
                 run.log_fact("callbacks", callback_fact(trainer.callbacks))
 
 
-def _log_trainer_params(run: Run, trainer: Any) -> None:
+def _settled(fit: Fit) -> Iterator[None]:
+    """Whatever ends a fit, the values that were still on their way are recorded."""
+    try:
+        yield
+    finally:
+        with guard.guard("lightning.values"):
+            fit.late.settle(wait=True)
+
+
+def _log_trainer_params(fit: Fit, trainer: Any) -> None:
     """Record the trainer's arguments; later what has been settled since, such as ``max_epochs``."""
-    fit = _fits[id(trainer)]
     known, now = fit.params or {}, trainer_params(trainer)
     changed = {name: value for name, value in now.items() if name not in known or known[name] != value}
     fit.params = now
     if changed:
-        run.log_params(changed, "lightning.Trainer")
+        fit.run.log_params(changed, "lightning.Trainer")
 
 
 def _begin_stage(call: Call) -> Hook:
-    fit = fit_of(call.instance)
+    """Everything is set up and restored by now."""
+    fit, trainer = fit_of(call.instance), call.instance
     if fit is not None and fit.params is not None:
-        _log_trainer_params(fit.run, call.instance)
-        stage_facts(fit.run, call.instance)
+        _log_trainer_params(fit, trainer)
+        fit.run.log_fact("model", described(trainer.lightning_module, fit.summary))
+        if trainer.state.fn == "fit":
+            optimizer_records(fit.run, trainer)
+        if trainer.ckpt_path is not None:
+            _log_restored(fit.run, trainer)
     yield
+
+
+def _log_restored(run: Run, trainer: Any) -> None:
+    """The checkpoint a fit goes on from, or whose weights are judged."""
+    told: dict[str, Any] = {"path": absolute(str(trainer.ckpt_path))}
+    if trainer.state.fn == "fit":
+        told |= {"step": trainer.global_step, "epoch": trainer.current_epoch}
+    run.log_fact("restored_checkpoint", told)
+
+
+# -- what Lightning tells ----------------------------------------------------------------------------------------------
 
 
 def _begin_batch(call: Call) -> Hook:
     fit = _fits.get(id(call.instance.trainer))
     if fit is not None:
-        fit.begin_batch(call.instance)
+        fit.begin_batch(call.instance, call.args[1] if len(call.args) > 1 else call.kwargs.get("batch"))
     yield
 
 
-def _log_metrics(call: Call) -> Hook:
+def _end_batch(call: Call) -> Hook:
     fit = _fits.get(id(call.instance.trainer))
+    if fit is None or not fit.step(call.instance):
+        yield
+        return
+    try:
+        yield
+    finally:
+        fit.stepped()
+
+
+def _end_epoch(call: Call) -> Hook:
+    fit = _fits.get(id(call.instance.trainer))
+    yield
+    if fit is not None:
+        fit.end_epoch(call.instance.trainer)
+
+
+def _log_metrics(call: Call) -> Hook:
+    connector = call.instance
+    fit = _fits.get(id(connector.trainer))
     if fit is None:
         yield
         return
     metrics = call.args[1] if len(call.args) > 1 else call.kwargs["metrics"]
-    fit.log(call.instance, metrics, call.args[2] if len(call.args) > 2 else call.kwargs.get("step"))
+    fit.log(connector, metrics, call.args[2] if len(call.args) > 2 else call.kwargs.get("step"))
+    if metrics and _only_ours(connector.trainer.loggers):
+        # Lightning would now read every value from the device, for loggers that have them already.
+        connector._logged_metrics.update(metrics)  # noqa: SLF001  as it does itself
+        call.args, call.kwargs = (connector, {}), {}
     fit.telling = True
     try:
         yield
@@ -209,31 +245,29 @@ def _log_metrics(call: Call) -> Hook:
         fit.telling = False
 
 
-def _data(trainer: Any) -> dict[str, Any]:
-    loader = trainer.train_dataloader
-    return {
-        "train_batches": trainer.num_training_batches,
-        "val_batches": list(trainer.num_val_batches),
-        "batch_size": getattr(loader, "batch_size", None),
-        "train_rows": length(getattr(loader, "dataset", None)),
-    }
+def _only_ours(loggers: list[Any]) -> bool:
+    ours = "autolog.integrations.lightning_explicit"  # a subclass may have a method of its own
+    return bool(loggers) and all(type(logger).log_metrics.__module__ == ours for logger in loggers)
 
 
-def _rates_reach_logger(trainer: Any) -> bool:
-    """Whether learning rates come through an explicit logger, under the same names."""
-    monitored = any(type(callback).__name__ == "LearningRateMonitor" for callback in trainer.callbacks)
-    return monitored and _explicit(trainer.loggers, "logger")
+def _save_checkpoint(call: Call) -> Hook:
+    trainer = call.instance
+    yield
+    fit = fit_of(trainer)
+    place = str(os.fspath(call.args[1] if len(call.args) > 1 else call.kwargs["filepath"]))
+    if fit is not None:
+        if fit.options.checkpoints:
+            fit.checkpoints.saved(trainer, place)
+    elif trainer.is_global_zero and (run := current.current_run()) is not None:
+        log_saved(run, trainer, place)
 
 
-def _is_trying_out(trainer: Any) -> bool:
-    """Whether Lightning searches a learning rate or batch size: it hides that from loggers, by a dummy."""
-    if any(type(callback).__name__ == "_LRCallback" for callback in trainer.callbacks):
-        return True
-    return not trainer.fast_dev_run and any(type(logger).__name__ == "DummyLogger" for logger in trainer.loggers)
-
-
-def _explicit(parts: Iterable[Any], what: str) -> bool:
-    return any(getattr(type(part), "autolog_explicit", None) == what for part in parts)
+def _summarize(call: Call) -> Hook:
+    trainer = call.args[1] if len(call.args) > 1 else call.kwargs.get("trainer")
+    summary = yield
+    fit = fit_of(trainer)
+    if fit is not None and fit.params is not None:
+        fit.summary = str(summary)
 
 
 integration = LightningIntegration("lightning", "lightning.pytorch", "lightning")

@@ -7,12 +7,12 @@ when they are first asked for.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from autolog import current, guard, plugins
+from autolog import current, guard, patching, plugins
 
 if TYPE_CHECKING:
     from autolog.integrations.lightning import LightningIntegration
@@ -21,11 +21,54 @@ if TYPE_CHECKING:
 __all__ = ["AutologCallback", "AutologLogger", "explicit_class"]
 
 
-class AutologLogger:
-    """A Lightning logger that writes to the current autolog run; give it as ``Trainer(logger=AutologLogger())``.
+class _Explicit:
+    """What both classes can be told."""
+
+    def __init__(
+        self,
+        *,
+        every_n_steps: int | None = None,
+        metrics: str | Iterable[str] | None = None,
+        learning_rates: bool = True,
+        throughput: bool = True,
+        checkpoints: bool = True,
+        run: Run | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Say what is recorded of the trainer's fits; without arguments, all that the automatic integration records.
+
+        Args:
+            every_n_steps: record step values at every so many batches that step. Without it at each, or at the
+                trainer's own ``log_every_n_steps`` where the program gives one.
+            metrics: glob patterns of the names to record, such as ``"val_*"``.
+            learning_rates: record the learning rates beside them.
+            throughput: record steps and rows per second.
+            checkpoints: record the checkpoints.
+            run: the run to record into, else the current one. It is left behind where this object is pickled.
+            name: what the fit's child run is called, else as the module's class.
+
+        Raises:
+            ValueError: ``every_n_steps`` is no positive whole number.
+        """
+        from autolog.integrations.lightning_fit import Options
+
+        super().__init__()
+        if every_n_steps is not None and (type(every_n_steps) is not int or every_n_steps < 1):
+            raise ValueError(f"every_n_steps must be a positive whole number, given {every_n_steps!r}")
+        patterns = (metrics,) if isinstance(metrics, str) else None if metrics is None else tuple(metrics)
+        self.autolog_options = Options(every_n_steps, patterns, learning_rates, throughput, checkpoints, run, name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A run belongs to its process: a pickled trainer records into the current one."""
+        return {**vars(self), "autolog_options": self.autolog_options._replace(run=None)}
+
+
+class AutologLogger(_Explicit):
+    """A Lightning logger that writes to an autolog run; give it as ``Trainer(logger=AutologLogger())``.
 
     Metrics and hyperparameters that the trainer hands it are recorded once, also where the automatic integration is
-    on; it also takes what is logged to it directly, as ``self.logger.log_metrics(...)``.
+    on; it also takes what is logged to it directly, as ``self.logger.log_metrics(...)``. Its options say what the
+    automatic integration records of its trainer.
     """
 
     autolog_explicit = "logger"
@@ -33,25 +76,25 @@ class AutologLogger:
     @property
     def name(self) -> str | None:
         """The run's project."""
-        run = _main_run()
+        run = self._main_run()
         return None if run is None else run.project
 
     @property
     def version(self) -> str | None:
         """The run's id."""
-        run = _main_run()
+        run = self._main_run()
         return None if run is None else run.id
 
     @property
     def experiment(self) -> Run | None:
-        """The current :class:`autolog.Run`, for everything else that it can log; ``None`` on other ranks."""
-        return current.ensure_run() if _is_rank_zero() else None
+        """The :class:`autolog.Run` it writes to, for everything else that can be logged; ``None`` on other ranks."""
+        return self._target() if _is_rank_zero() else None
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Record metrics; ``epoch`` among them is the epoch.
 
         Args:
-            metrics: names and numbers.
+            metrics: names and numbers; in a fit also tensors, which no device is waited for.
             step: as Lightning counts for loggers.
         """
         from autolog.integrations.lightning import fit_of
@@ -62,7 +105,10 @@ class AutologLogger:
         with guard.guard("lightning.logger"):
             values = dict(metrics)
             epoch = values.pop("epoch", None)
-            current.ensure_run().captured_metrics(values, step, epoch)
+            if fit is not None:
+                fit.log_directly(values, step, epoch)
+            else:
+                self._target().captured_metrics(values, step, epoch)
 
     def log_hyperparams(self, params: Any, *_args: Any, **_options: Any) -> None:
         """Record hyperparameters.
@@ -74,10 +120,20 @@ class AutologLogger:
             return
         with guard.guard("lightning.logger"):
             values = params if isinstance(params, Mapping) else vars(params)
-            current.ensure_run().log_params(values, "lightning.logger")
+            self._target().log_params(values, "lightning.logger")
+
+    def _target(self) -> Run:
+        return current.fit_in_progress() or self.autolog_options.run or current.ensure_run()
+
+    def _main_run(self) -> Run | None:
+        given = self.autolog_options.run
+        if given is not None or not _is_rank_zero():
+            return given or current.begun()
+        current.ensure_run()
+        return current.begun()
 
 
-class AutologCallback:
+class AutologCallback(_Explicit):
     """A Lightning callback that records the trainer it is given to, as the automatic integration would.
 
     The automatic one steps aside for that trainer. It also works where that is disabled
@@ -89,7 +145,7 @@ class AutologCallback:
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:  # noqa: ARG002  Lightning's signature
         """Begin a child run."""
-        if self._open is not None or not trainer.is_global_zero:
+        if self._open is not None or not trainer.is_global_zero or patching.is_silent():
             return
         with guard.guard("lightning.callback"):
             integration = _integration_of(trainer)
@@ -113,6 +169,9 @@ class AutologCallback:
         if stack is not None:
             with guard.guard("lightning.callback"):
                 stack.__exit__(type(error) if error is not None else None, error, None)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_open": None}
 
 
 _BASES = {
@@ -162,12 +221,6 @@ def _integration_of(trainer: Any) -> LightningIntegration:
 
     names = {kind.__module__ for kind in type(trainer).__mro__}
     return lightning.pytorch_lightning if lightning.pytorch_lightning.module in names else lightning.integration
-
-
-def _main_run() -> Run | None:
-    if _is_rank_zero():
-        current.ensure_run()
-    return current.begun()
 
 
 def _is_rank_zero() -> bool:

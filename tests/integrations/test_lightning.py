@@ -22,6 +22,10 @@ from autolog.testing import recording
 pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning and torch warn about each other
 
 PACKAGES = ("lightning.pytorch", "pytorch_lightning")
+SPEED = {"autolog/steps_per_second", "autolog/samples_per_second"}
+FACTS = {
+    "model", "optimizers", "schedulers", "data", "callbacks", "training", "checkpoints", "changed_arguments",
+}  # fmt: skip
 OPTIONS = (
     "dampening", "weight_decay", "nesterov", "maximize", "foreach", "differentiable", "fused",
 )  # fmt: skip
@@ -132,11 +136,11 @@ def test_whole_record_of_a_fit(package, autolog_run, tmp_path):
 
     steps = [step for step, _, _ in model.told]
     assert steps == list(range(1, 9))
-    assert fit.metric_names == {"train_loss_step", "train_loss_epoch", "val_loss", "lr-SGD"}
+    assert fit.metric_names == {"train_loss_step", "train_loss_epoch", "val_loss", "lr-SGD"} | SPEED
     assert fit.points("train_loss_step") == model.told
     assert fit.points("lr-SGD") == [(step, epoch, 0.05 * 0.5 ** ((step - 1) // 3)) for step, epoch, _ in model.told]
     logged = rows_of(beside)
-    assert set(logged) == fit.metric_names - {"lr-SGD"}
+    assert set(logged) == fit.metric_names - {"lr-SGD"} - SPEED
     for name, values in logged.items():
         assert [(epoch, value) for _, epoch, value in fit.points(name)] == values
     assert [step for step, _ in fit.series("val_loss")] == [4, 8]
@@ -160,16 +164,30 @@ def test_whole_record_of_a_fit(package, autolog_run, tmp_path):
         *(f"optimizer.{option}" for option in OPTIONS),
     }  # fmt: skip
     assert (params["optimizer.name"], params["optimizer.lr"], params["optimizer.momentum"]) == ("SGD", 0.05, 0.9)
-    assert params["scheduler.name"] == "StepLR"
+    assert {name: params[name] for name in params if name.startswith("scheduler.")} == {
+        "scheduler.name": "StepLR", "scheduler.step_size": 3, "scheduler.gamma": 0.5, "scheduler.interval": "step",
+        "scheduler.frequency": 1,
+    }  # fmt: skip
     assert fit.sources["lr"] == "lightning.module"
     assert fit.sources["rows"] == "lightning.datamodule"
 
-    assert set(fit.facts) == {"model", "optimizers", "schedulers", "data", "callbacks"}
+    assert set(fit.facts) == FACTS
+    assert fit.facts["training"] == {"steps": 8, "epochs": 2, "batches": 8, "stopped_by": "max_epochs"}
     assert fit.facts["model"]["parameters"] == fit.facts["model"]["trainable_parameters"] == 49
     assert fit.facts["model"]["parts"] == [{"name": "net", "class": "Sequential", "parameters": 49}]
     (schedule,) = fit.facts["schedulers"]
     assert (schedule["step_size"], schedule["gamma"], schedule["interval"]) == (3, 0.5, "step")
-    assert fit.facts["data"] == {"train_batches": 4, "val_batches": [4], "batch_size": 8, "train_rows": 32}
+    loader = {
+        "type": "DataLoader", "rows": 32, "batch_size": 8, "dataset": "TensorDataset", "sampler": "SequentialSampler",
+        "workers": 0, "drop_last": False,
+    }  # fmt: skip
+    assert fit.facts["data"] == {
+        "train_batches": 4, "val_batches": [4], "batch_size": 8, "train_rows": 32, "train": loader, "val": loader,
+    }  # fmt: skip
+    assert [step for step, _ in fit.series("autolog/samples_per_second")] == [4, 8]
+    figures = (fit.series(name) for name in sorted(SPEED, reverse=True))
+    for (_, steps_a_second), (_, rows_a_second) in zip(*figures, strict=True):
+        assert rows_a_second == pytest.approx(8 * steps_a_second)
     ends = {fact["class"]: fact for fact in fit.facts["callbacks"]}
     best = min(value for _, value in fit.series("val_loss"))
     assert ends["EarlyStopping"]["best_score"] == best
@@ -233,7 +251,7 @@ def test_own_step_and_epoch_keys_are_axes(light, autolog_run, tmp_path):
     trainer(pl, tmp_path, max_epochs=1).fit(Axes(), data())
     (fit,) = autolog_run.read().children
     assert fit.points("x") == [(100 + index, 7, 1.0) for index in range(4)]
-    assert fit.metric_names == {"x", "lr-SGD"}
+    assert fit.metric_names == {"x", "lr-SGD"} | SPEED
 
 
 def test_many_optimizers_and_groups_count_as_lightning_counts(light, autolog_run, tmp_path):
@@ -399,7 +417,8 @@ def test_explicit_logger_records_nothing_twice(light, autolog_run, tmp_path, aut
     told = whole.children[0] if automatic == "on" else whole.run
     assert len(whole.children) == (1 if automatic == "on" else 0)
     logged = rows_of(beside)
-    assert told.metric_names == {"train_loss_step", "train_loss_epoch", "val_loss", "direct", "lr-SGD"}
+    speed = SPEED if automatic == "on" else set()
+    assert told.metric_names == {"train_loss_step", "train_loss_epoch", "val_loss", "direct", "lr-SGD"} | speed
     for name in ("train_loss_step", "train_loss_epoch", "val_loss"):
         assert [(epoch, value) for _, epoch, value in told.points(name)] == logged[name]
     assert told.series("direct") == [(77, 1.5)]
@@ -425,9 +444,9 @@ def test_explicit_callback_records_what_the_automatic_one_would(light, autolog_r
     assert (whole.problems, fit.status, fit.kind, fit.integration) == ([], "completed", "fit", "lightning")
     assert fit.points("train_loss_step") == model.told
     assert [step for step, _ in fit.series("val_loss")] == [4, 8]
-    assert fit.metric_names == {"train_loss_step", "train_loss_epoch", "val_loss", "lr-SGD"}
+    assert fit.metric_names == {"train_loss_step", "train_loss_epoch", "val_loss", "lr-SGD"} | SPEED
     assert (fit.params["lr"], fit.params["rows"], fit.params["optimizer.lr"]) == (0.1, 32, 0.1)
-    assert set(fit.facts) == {"model", "optimizers", "schedulers", "data", "callbacks"}
+    assert set(fit.facts) == FACTS - ({"changed_arguments"} if automatic == "off" else set())
 
 
 def test_explicit_callback_sees_the_error(light, autolog_run, tmp_path, automatic):
