@@ -1,78 +1,83 @@
-"""What a Keras model says of itself: arguments, compile and optimizer configuration, size, steps, learning rate."""
+"""What a Keras training was told: arguments of ``fit`` and ``evaluate``, how the model was compiled, the data."""
 
 from __future__ import annotations
 
 import inspect
-import math
-import sys
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from autolog import guard
+from autolog.integrations.keras_rates import is_schedule, number, unwrapped
 from autolog.integrations.shapes import describe
-from autolog.patching import Call
+from autolog.patching import Call, Hook
 from autolog.run import Run
 
-__all__ = ["Steps", "learning_rate", "record_call", "record_model"]
+__all__ = ["Handed", "handed", "iterator", "own_optimizers", "record_call", "record_compiled", "record_data"]
 
 _DATA = ("x", "y", "sample_weight", "validation_data")
 _NOT_PARAMETERS = ("self", "kwargs", "callbacks", "return_dict", "verbose", *_DATA)
-_SUMMARY_LAYERS = 1000
-"""Most layers a summary is made for: Keras takes about a millisecond for each ten."""
 
 
-class Steps:
-    """Steps of the model's optimizer, as Keras counts them (``optimizer.iterations``), without asking it each batch.
+class Handed:
+    """What a wrapped ``fit`` or ``evaluate`` hands to the callback that begins inside it.
 
-    The counter is on the device: it is read where an epoch ends, and batches are counted in between. Where no
-    optimizer of the model's moves (a training step of the user's own), batches are counted all along.
+    Attributes:
+        child: the child run, once; ``None``: nobody reports.
+        batches: how Keras reads the data, as soon as it knows.
+        data: what the data look like from outside.
+        reporter: who took the child run over.
     """
 
-    def __init__(self, model: Any) -> None:
-        self._optimizer = getattr(model, "optimizer", None)
-        self._accumulate = int(getattr(self._optimizer, "gradient_accumulation_steps", None) or 1)
-        self._counter = self._read() or 0
-        """Keras' counter, when it was last read."""
-        self._base = self._counter
-        self._batches = 0
-
-    def at(self, batch: int) -> int:
-        """The step after the batch of that index has been done."""
-        self._batches = max(self._batches, batch + 1)
-        return (self._base + batch + 1) // self._accumulate
-
-    def epoch_end(self) -> int:
-        """The step now; the next batch begins a new epoch."""
-        read = self._read()
-        if read is not None and read != self._counter:
-            self._base = self._counter = read
-        else:
-            self._base += self._batches
-        self._batches = 0
-        return self._base // self._accumulate
-
-    def _read(self) -> int | None:
-        # Under gradient accumulation, the public `iterations` is this counter divided.
-        counter = getattr(self._optimizer, "_iterations", None)
-        return None if counter is None else int(_number(counter))
+    def __init__(self, child: Run | None) -> None:
+        self.child = child
+        self.batches: dict[str, Any] | None = None
+        self.data: dict[str, Any] = {}
+        self.reporter: Any = None
 
 
-def _number(value: Any) -> float:
-    """A variable, tensor or number of any backend; by way of numpy, Keras would have numpy warn."""
-    return float(getattr(value, "value", value))
+handed: ContextVar[Handed | None] = ContextVar("autolog_keras", default=None)
 
 
-def learning_rate(model: Any) -> dict[str, float]:
-    """``{"learning_rate": …}`` of the model's optimizer now; empty without one."""
-    optimizer = getattr(model, "optimizer", None)
-    rate = getattr(optimizer, "_learning_rate", None)
-    if rate is None or _is_function(rate):  # a function of the user's is not called once more
-        return {}
-    return {"learning_rate": _number(optimizer.learning_rate)}  # type: ignore[union-attr]  # it has _learning_rate
+def iterator(call: Call) -> Hook:
+    """Around ``EpochIterator.__init__``: the first one inside a ``fit`` is that of its training data."""
+    yield
+    now = handed.get()
+    if now is not None and now.batches is None:
+        now.batches = _batches(call.instance)
 
 
-def record_call(child: Run, call: Call, source: str) -> None:
-    """Write the arguments of ``fit`` or ``evaluate``, and what the data look like."""
+def _batches(iterator: Any) -> dict[str, Any]:
+    """Kind of the data, batch size and batches of an epoch: attributes only, which Keras has filled."""
+    adapter = iterator.data_adapter
+    told = {"reader": type(adapter).__name__, "batches": iterator.steps_per_epoch or iterator._num_batches}  # noqa: SLF001
+    size = vars(adapter).get("_batch_size")
+    if isinstance(size, int):
+        told["batch_size"] = size
+    loader = vars(adapter).get("_dataloader")
+    if isinstance(getattr(loader, "batch_size", None), int):
+        told["batch_size"] = loader.batch_size
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def own_optimizers(model: Any) -> dict[str, Any]:
+    """Optimizers of Keras that a model keeps beside the one it was compiled with, by attribute: those of a GAN."""
+    main = getattr(model, "optimizer", None)
+    return {
+        name: value
+        for name, value in vars(model).items()
+        if value is not main and not name.startswith("_") and _is_optimizer(value)
+    }
+
+
+def _is_optimizer(value: Any) -> bool:
+    return any(
+        kind.__name__ == "BaseOptimizer" and kind.__module__.startswith("keras.") for kind in type(value).__mro__
+    )
+
+
+def record_call(hand: Handed, call: Call, source: str) -> None:
+    """Write the arguments of ``fit`` or ``evaluate``, and keep what the data look like for :func:`record_data`."""
     with guard.guard(source):
         bound = inspect.signature(call.function).bind(*call.args, **call.kwargs)
         bound.apply_defaults()
@@ -80,33 +85,65 @@ def record_call(child: Run, call: Call, source: str) -> None:
         values = {name: value for name, value in given.items() if name not in _NOT_PARAMETERS and value is not None}
         if given.get("callbacks"):
             values["callbacks"] = [type(one).__name__ for one in _flat(given["callbacks"])]
-        child.log_params(values, source)
-        child.log_fact("data", {name: describe(given[name]) for name in _DATA if given.get(name) is not None})
+        hand.data = {name: describe(given[name]) for name in _DATA if given.get(name) is not None}
+        if hand.child is not None:
+            hand.child.log_params(values, source)
 
 
-def record_model(child: Run, model: Any) -> None:
-    """Write how the model was compiled, and its size and summary."""
+def record_data(child: Run, hand: Handed | None, params: Mapping[str, Any]) -> None:
+    """Write what the data look like, and how Keras reads them: known once it has made its iterator."""
+    batches = dict(hand.batches or {}) if hand is not None else {}
+    if isinstance(params.get("steps"), int):
+        batches.setdefault("batches", params["steps"])
+    told = {**(hand.data if hand is not None else {}), **batches}
+    if told:
+        child.log_fact("data", told)
+
+
+def record_compiled(child: Run, model: Any, own: Mapping[str, Any]) -> None:
+    """Write how the model was compiled, and the configuration of every optimizer."""
     with guard.guard("keras.compile"):
         config = getattr(getattr(model, "_compile_config", None), "config", {})
         compiled = {name: _plain(value) for name, value in config.items() if value is not None and name != "optimizer"}
         optimizer = getattr(model, "optimizer", None)
-        if optimizer is not None:
-            compiled["optimizer"] = _optimizer(optimizer)
+        for name, one in {**({} if optimizer is None else {"optimizer": optimizer}), **own}.items():
+            compiled[name] = _optimizer(one)
         child.log_params(compiled, "keras.compile")
-    with guard.guard("keras.model"):
-        child.log_fact("model", {**_model(model), **_summary(model)})
 
 
 def _optimizer(optimizer: Any) -> dict[str, Any]:
-    told = {"class": type(optimizer).__name__}
+    """Class and configuration. Only Keras' own code is asked for it, and not for functions, of which it would warn."""
+    kind = type(optimizer)
+    parts = getattr(optimizer, "optimizers", None)
+    if parts is not None:
+        return {"class": kind.__name__, **{one.name: _optimizer(one) for one in parts}}
+    inner = unwrapped(optimizer)
+    if inner is not optimizer:
+        scale = vars(optimizer)
+        own = {name: scale[name] for name in ("initial_scale", "dynamic_growth_steps") if name in scale}
+        return {"class": kind.__name__, **own, "inner_optimizer": _optimizer(inner)}
     rate = getattr(optimizer, "_learning_rate", None)
-    if _is_function(rate):  # Keras would warn while it serializes the function
-        return {**told, "learning_rate": rate}
-    return {**told, **optimizer.get_config()}
+    if _of_keras(kind) and not callable(rate):
+        return {"class": kind.__name__, **optimizer.get_config()}
+    names = list(inspect.signature(kind.__init__).parameters)[1:]
+    told = {name: vars(optimizer)[name] for name in names if name in vars(optimizer)}
+    if rate is not None:
+        told["learning_rate"] = _schedule(rate) if is_schedule(rate) else rate if callable(rate) else number(rate)
+    return {"class": kind.__name__, **told}
 
 
-def _is_function(rate: Any) -> bool:
-    return callable(rate) and not hasattr(rate, "get_config")
+def _schedule(schedule: Any) -> dict[str, Any]:
+    """As Keras serializes it. Its own serialization imports TensorFlow wherever that is installed.
+
+    Of a schedule of the program's own, which often has no ``get_config``: what it keeps.
+    """
+    kept = {name: one for name, one in vars(schedule).items() if not name.startswith("_")}
+    config = schedule.get_config() if _of_keras(type(schedule)) else kept
+    return {"class_name": type(schedule).__name__, "config": config}
+
+
+def _of_keras(kind: type) -> bool:
+    return kind.__module__.startswith("keras.")
 
 
 def _plain(value: Any) -> Any:
@@ -122,34 +159,6 @@ def _plain(value: Any) -> Any:
     if kind.__name__.endswith("Wrapper") or not kind.__module__.startswith("keras."):
         return {"class": kind.__name__, "name": getattr(value, "name", None)}
     return {"class": kind.__name__, **value.get_config()}
-
-
-def _model(model: Any) -> dict[str, Any]:
-    trainable, fixed = _count(model.trainable_weights), _count(model.non_trainable_weights)
-    told: dict[str, Any] = {
-        "name": model.name,
-        "class": type(model).__qualname__,
-        "backend": sys.modules["keras"].backend.backend(),
-        "dtype_policy": model.dtype_policy.name,
-        "layers": len(model.layers),
-        "parameters": trainable + fixed,
-        "trainable_parameters": trainable,
-        "non_trainable_parameters": fixed,
-    }
-    return told
-
-
-def _summary(model: Any) -> dict[str, str]:
-    if len(model.layers) > _SUMMARY_LAYERS:
-        return {}
-    lines: list[str] = []
-    with guard.guard("keras.summary"):  # Keras refuses in a terminal of a few columns
-        model.summary(print_fn=lines.append)
-    return {"summary": "\n".join(lines)}
-
-
-def _count(weights: list[Any]) -> int:
-    return sum(math.prod(weight.shape) for weight in weights)
 
 
 def _flat(callbacks: Any) -> list[Any]:
