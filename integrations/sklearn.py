@@ -2,26 +2,34 @@
 
 Every ``fit``, ``partial_fit``, ``fit_transform`` … of scikit-learn's own estimators enters
 ``sklearn.base.config_context`` (a name that ``_fit_context`` looks up at each call), so one replaced function of one
-module sees them all: no class is touched, and estimators pickle, clone and inspect as ever. A class outside
-scikit-learn that overrides ``fit`` is seen through the scikit-learn fits inside it. ``score`` and ``predict`` are
-never called.
+module sees them all, and estimators pickle, clone and inspect as ever. Other classes' fits are
+:mod:`~autolog.integrations.sklearn_classes`' matter.
 """
 
 from __future__ import annotations
 
 import sys
-import threading
-import time
-from collections import Counter
 from collections.abc import Generator, Iterable
 from types import FrameType, ModuleType
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
-from autolog import current, guard, patching
-from autolog.integrations import sklearn_results
-from autolog.integrations.shapes import describe
+from autolog import guard
+from autolog.captures import Captured
+from autolog.imports import when_imported
+from autolog.integrations import (
+    sklearn_classes,
+    sklearn_fits,
+    sklearn_metrics,
+    sklearn_owner,
+    sklearn_predictions,
+    sklearn_series,
+    sklearn_validation,
+)
+from autolog.integrations.sklearn_captures import CAPTURES
+from autolog.integrations.sklearn_data import Data
+from autolog.integrations.sklearn_names import argument_names
 from autolog.patching import Call, Hook, Undo, patch
-from autolog.run import Run, activate, deactivate
+from autolog.plugins import at_end, in_forks
 
 __all__ = ["SklearnIntegration", "integration"]
 
@@ -33,53 +41,51 @@ class SklearnIntegration:
     module: ClassVar[str] = "sklearn.base"
     distribution: ClassVar[str] = "scikit-learn"
     tested: ClassVar[tuple[str, str]] = ("1.3", "1.9")
+    captures: ClassVar[tuple[Captured, ...]] = CAPTURES
 
     def install(self, module: ModuleType) -> Iterable[Undo]:
-        """Patch ``sklearn.base``.
+        """Patch ``sklearn.base``, and ``sklearn.metrics`` and ``sklearn.model_selection`` once they are imported.
 
         Raises:
             RuntimeError: this scikit-learn is older than 1.3, where fits share no common entry.
         """
         if not hasattr(module, "_fit_context"):
             raise RuntimeError("scikit-learn before 1.3 is not supported: its fits have no common entry")
-        return [patch(module, "config_context", _config_context)]
+        later = _Later()
+        later.watch("sklearn.metrics", sklearn_metrics.install)
+        later.watch("sklearn.model_selection", sklearn_validation.install)
+        return [
+            sklearn_predictions.forget_all,
+            later.undo,
+            patch(module, "config_context", _config_context),
+            *sklearn_classes.install(module),
+            at_end(sklearn_series.end_all),
+            in_forks(sklearn_series.forget_all),
+            in_forks(sklearn_owner.opened.clear),
+        ]
 
 
 integration = SklearnIntegration()
 
 
-class _Fit:
-    """An outermost fit that is going on."""
+class _Later:
+    """Patches of modules that may be imported later."""
 
-    __slots__ = ("child", "estimator", "method", "nested", "shared", "started")
+    def __init__(self) -> None:
+        self.undos: list[Undo] = []
+        self.undone = False
 
-    def __init__(self, estimator: Any, method: str, child: Run) -> None:
-        self.estimator = estimator
-        self.method = method
-        self.child = child
-        self.nested: list[str] = []
-        """Class names of the fits inside; appended to from many threads."""
-        self.shared = not _in_joblib_thread()
-        """Whether joblib's threads may be working for it."""
-        self.started = time.perf_counter()
+    def watch(self, name: str, install: Any) -> None:
+        def action(module: ModuleType) -> None:
+            if not self.undone:
+                self.undos.extend(install(module))
 
+        when_imported(name, action, f"{name}.install")
 
-class _Data(NamedTuple):
-    """What a fit got."""
-
-    method: Any
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-
-    def described(self) -> dict[str, Any]:
-        """Shapes of ``X``, ``y``, ``sample_weight`` …, by the names the method gives its arguments."""
-        names = self.method.__code__.co_varnames[1 : 1 + len(self.args)]
-        given = {**dict(zip(names, self.args, strict=False)), **self.kwargs}
-        return {name: describe(value) for name, value in given.items() if value is not None}
-
-
-_open: dict[str | None, _Fit] = {}
-"""Outermost fits by the id of their child run."""
+    def undo(self) -> None:
+        self.undone = True
+        while self.undos:
+            self.undos.pop()()
 
 
 def _config_context(call: Call) -> Hook:
@@ -89,14 +95,17 @@ def _config_context(call: Call) -> Hook:
     frame = _fit_frame()
     if frame is None:  # a version that enters it elsewhere too
         return
-    local = frame.f_locals
+    local = frame.f_locals  # of scikit-learn's own frame
     estimator, method = local["estimator"], local["fit_method"]
-    owner = _owner()
-    if owner is None:
-        data = _Data(method, local["args"], local["kwargs"])
-        manager.gen = _around(manager.gen, estimator, _called(frame, estimator, method.__name__), data)
-    elif owner in _open:
-        _open[owner].nested.append(type(estimator).__name__)
+    args, kwargs = local["args"], local["kwargs"]
+
+    def told() -> tuple[str, Data]:
+        name, outer = _called(frame, estimator, method.__name__)
+        return name, Data(method, args, kwargs, argument_names(outer))
+
+    fit = sklearn_fits.begin(estimator, told)
+    if fit is not None:
+        manager.gen = _around(manager.gen, fit)
 
 
 def _fit_frame() -> FrameType | None:
@@ -109,93 +118,30 @@ def _fit_frame() -> FrameType | None:
     return None
 
 
-def _owner() -> str | None:
-    """Id of the child run that a fit beginning now is nested in; ``None`` where it is an outermost one."""
-    run = current.fit_in_progress()
-    if run is not None:
-        return run.child_id
-    if not _open or not _in_joblib_thread():
-        return None
-    # joblib's worker threads have contexts of their own; what they fit belongs to the fit that started them.
-    shared = [name for name, fit in list(_open.items()) if fit.shared]
-    return shared[-1] if shared else None
+def _called(frame: FrameType, estimator: Any, method: str) -> tuple[str, FrameType | None]:
+    """The method the user called, and the frame that called it.
 
-
-def _in_joblib_thread() -> bool:
-    """Whether this is a worker thread of joblib: a thread pool's worker that runs joblib's code."""
-    if threading.current_thread() is threading.main_thread():
-        return False
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  what a thread is for is only known from its frames
-    joblib = False
-    while frame is not None:
-        module = frame.f_globals.get("__name__", "")
-        if joblib and module == "multiprocessing.pool":
-            return True
-        joblib = joblib or module.startswith("joblib.")
-        frame = frame.f_back
-    return False
-
-
-def _called(frame: FrameType, estimator: Any, method: str) -> str:
-    """The method the user called: ``StandardScaler.fit`` is ``partial_fit`` inside, ``fit_predict`` calls ``fit``."""
+    ``StandardScaler.fit`` is ``partial_fit`` inside, ``fit_predict`` calls ``fit``: as long as the frames above are
+    scikit-learn's and work for the same estimator, they are looked at.
+    """
     outer = frame.f_back
-    while outer is not None and outer.f_code.co_argcount:
-        if outer.f_locals.get(outer.f_code.co_varnames[0]) is not estimator:
+    while outer is not None and str(outer.f_globals.get("__name__", "")).startswith("sklearn."):
+        if not outer.f_code.co_argcount or outer.f_locals.get(outer.f_code.co_varnames[0]) is not estimator:
             break
         name = outer.f_code.co_name
-        if "fit" in name and hasattr(type(estimator), name):  # and no function of the user's that takes the estimator
+        if "fit" in name and hasattr(type(estimator), name):
             method = name
         outer = outer.f_back
-    return method
+    return method, outer
 
 
-def _around(inner: Generator[Any], estimator: Any, method: str, data: _Data) -> Generator[Any]:
-    """Begin and end a child run around scikit-learn's own context."""
-    fit = None
-    with guard.guard("sklearn.fit.begin"):
-        fit = _begin(estimator, method, data)
-        activate(fit.child)
-    del data
+def _around(inner: Generator[Any], fit: sklearn_fits.Fit) -> Generator[Any]:
+    """End the child run when scikit-learn's own context ends."""
     try:
         yield from inner
     except BaseException as error:
-        if fit is not None:
-            deactivate(fit.child)
-            _end(fit, error)
+        with guard.guard("sklearn.fit.end"):
+            sklearn_fits.end(fit, error)
         raise
-    if fit is not None:
-        deactivate(fit.child)
-        _end(fit, None)
-
-
-def _begin(estimator: Any, method: str, data: _Data) -> _Fit:
-    child = current.ensure_run().open_child(type(estimator).__name__, "fit", "sklearn")
-    fit = _open[child.child_id] = _Fit(estimator, method, child)
-    with guard.guard("sklearn.params"):
-        child.log_params(estimator.get_params(deep=True), "sklearn")
-    with guard.guard("sklearn.data"):
-        child.log_fact("data", data.described())
-    fit.started = time.perf_counter()
-    return fit
-
-
-def _end(fit: _Fit, error: BaseException | None) -> None:
-    seconds = time.perf_counter() - fit.started
-    _open.pop(fit.child.child_id, None)
-    if patching.is_silent():  # forked while it fitted: the parent reports
-        return
     with guard.guard("sklearn.fit.end"):
-        told: dict[str, Any] = {
-            "estimator": f"{type(fit.estimator).__module__}.{type(fit.estimator).__qualname__}",
-            "method": fit.method,
-            "duration_s": seconds,
-        }
-        if fit.nested:
-            told["nested"] = dict(Counter(fit.nested))
-        try:
-            if error is None:
-                told |= sklearn_results.attributes(fit.estimator)
-                sklearn_results.record(fit.child, fit.estimator)
-        finally:
-            fit.child.log_fact("fit", told)
-            fit.child.close_child(error)
+        sklearn_fits.end(fit, None)

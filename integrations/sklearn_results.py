@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from numbers import Number
 from typing import Any
 
+from autolog.integrations.sklearn_search import record_search
 from autolog.run import Run
 
-__all__ = ["CANDIDATES", "attributes", "record"]
-
-CANDIDATES = 1000
-"""Most candidates of a search kept in the fact ``search``; beyond it, the best by rank."""
+__all__ = ["attributes", "record"]
 
 _SCORES = (
     "best_loss_", "best_score_", "best_validation_score_", "dual_gap_", "inertia_", "kl_divergence_", "loss_",
@@ -20,10 +18,11 @@ _SCORES = (
 """Results of a fit that are one number: metrics, under the names of scikit-learn."""
 
 _CURVES = (
-    "loss_curve_", "lower_bounds_", "oob_improvement_", "oob_scores_", "scores_", "train_score_", "validation_score_",
-    "validation_scores_",
+    "estimator_errors_", "estimator_weights_", "loss_curve_", "lower_bounds_", "oob_improvement_", "oob_scores_",
+    "train_score_", "validation_score_", "validation_scores_",
 )  # fmt: skip
 """One number for each iteration: metrics whose step is the iteration, counted from 1."""
+_MOST = 100_000
 
 
 def attributes(estimator: Any) -> dict[str, Any]:
@@ -35,17 +34,30 @@ def attributes(estimator: Any) -> dict[str, Any]:
     }
 
 
-def record(child: Run, estimator: Any) -> None:
-    """Write scores, curves, and for a search its candidates."""
+def record(run: Run, estimator: Any, recorded: dict[str, int]) -> None:
+    """Write scores, curves, and for a search its candidates.
+
+    Args:
+        run: takes them.
+        estimator: the fitted estimator.
+        recorded: how many values of each curve are on record from earlier fits that this one goes on with.
+    """
     fitted = vars(estimator)
     scores = {name: fitted[name] for name in _SCORES if name in fitted}
     if scores:
-        child.captured_metrics(scores)
-    for name in _CURVES:
-        for iteration, value in enumerate(_series(fitted.get(name)), start=1):
-            child.captured_metrics({name: value}, step=iteration)
+        run.captured_metrics(scores)
+    curves = {name: _series(fitted.get(name)) for name in _CURVES} | _others(estimator, fitted)
+    for name, values in curves.items():
+        known = recorded.get(name, 0)
+        if known > len(values):  # it has begun anew
+            known = 0
+        for iteration, value in enumerate(values[known:_MOST], start=known + 1):
+            run.captured_metrics({name: value}, step=iteration)
+        recorded[name] = len(values)
     if isinstance(fitted.get("cv_results_"), Mapping):
-        _record_search(child, fitted)
+        record_search(run, fitted)
+    if any(kind.__module__ == "skorch.net" for kind in type(estimator).__mro__):
+        recorded["history_"] = _record_epochs(run, fitted.get("history_"), recorded.get("history_", 0))
 
 
 def _is_plain(value: Any) -> bool:
@@ -59,22 +71,26 @@ def _series(values: Any) -> list[Any]:
     return list(values.tolist()) if getattr(values, "ndim", 0) == 1 else []
 
 
-def _record_search(child: Run, fitted: Mapping[str, Any]) -> None:
-    if isinstance(best := fitted.get("best_params_"), Mapping):
-        child.log_params({"best_params_": best}, "sklearn.search")
-    results: Mapping[str, Any] = fitted["cv_results_"]
-    candidates = list(results.get("params", ()))
-    columns = {name: column for name, column in results.items() if not name.startswith("param")}
-    order = list(range(len(candidates)))
-    ranks = next((column for name, column in columns.items() if name.startswith("rank_")), None)
-    if len(candidates) > CANDIDATES and ranks is not None:
-        order = sorted(order, key=lambda index: ranks[index])[:CANDIDATES]
-    told = {
-        "candidates": len(candidates),
-        "best_index_": fitted.get("best_index_"),
-        "results": [
-            {"params": candidates[index], **{name: column[index] for name, column in columns.items()}}
-            for index in order
-        ],
-    }
-    child.log_fact("search", told)
+def _others(estimator: Any, fitted: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Curves that have their names in some estimators only: of the Bayesian linear models, of boosting elsewhere."""
+    curves: dict[str, list[Any]] = {}
+    if type(estimator).__module__.startswith("sklearn.linear_model"):  # elsewhere they are one for each feature
+        curves["scores_"] = _series(fitted.get("scores_"))
+    results = fitted.get("evals_result_", fitted.get("_evals_result"))  # XGBoost and LightGBM
+    if isinstance(results, Mapping):
+        for data, metrics in results.items():
+            if isinstance(metrics, Mapping):
+                curves |= {f"{data}-{metric}": _series(values) for metric, values in metrics.items()}
+    return curves
+
+
+def _record_epochs(run: Run, history: Any, known: int) -> int:
+    """The rows of skorch's history, one for each epoch, at the optimizer step the epoch ends with."""
+    step = 0
+    rows = history if isinstance(history, list) else []
+    for number, row in enumerate(rows):
+        step += row.get("train_batch_count", 0)
+        if number >= known:
+            values = {name: value for name, value in row.items() if not name.endswith(("_best", "_count", "epoch"))}
+            run.captured_metrics(values, step=step, epoch=row.get("epoch"))
+    return len(rows)

@@ -1,0 +1,64 @@
+"""What is recorded of a fit where there is time: values autolog computes itself, importances, the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from autolog.integrations import sklearn_features, sklearn_training
+from autolog.integrations.sklearn_allowance import allowance
+from autolog.integrations.sklearn_data import Data
+from autolog.run import Run
+
+__all__ = ["record"]
+
+
+def record(run: Run, estimator: Any, data: Data, *, diagram: bool) -> list[str]:
+    """Write the extras that can be paid.
+
+    Returns:
+        What has been left out because there was no time for it.
+    """
+    kind = type(estimator).__name__
+    extras: list[tuple[str, str, float | None, Callable[[], object]]] = [
+        (
+            "feature importances",
+            f"importances {kind}",
+            sklearn_features.expected(estimator),
+            lambda: sklearn_features.record(run, estimator),
+        ),
+        (
+            "training values",
+            f"training {kind}",
+            sklearn_training.expected(estimator, data),
+            lambda: sklearn_training.record(run, estimator, data),
+        ),
+        ("diagram", "diagram", 0.01 if diagram else None, lambda: _diagram(run, estimator)),
+    ]
+    left_out = []
+    for what, account, expected, write in extras:
+        if expected is None:  # there is none of it for this estimator
+            continue
+        if allowance.affords(account, expected):
+            with allowance.paying(account):
+                write()
+        else:
+            left_out.append(what)
+    return left_out
+
+
+def _diagram(run: Run, estimator: Any) -> None:
+    """Store scikit-learn's own picture. Its counters are put back: the program's next picture keeps its number."""
+    from sklearn.utils import estimator_html_repr
+
+    counters = [
+        counter
+        for name in ("_CONTAINER_ID_COUNTER", "_ESTIMATOR_ID_COUNTER")
+        if (counter := estimator_html_repr.__globals__.get(name)) is not None
+    ]
+    before = [counter.count for counter in counters]
+    try:
+        run.log_html("estimator", estimator_html_repr(estimator))
+    finally:
+        for counter, count in zip(counters, before, strict=True):
+            counter.count = count

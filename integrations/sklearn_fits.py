@@ -1,0 +1,132 @@
+"""Begin and end of a fit: the child run of the outermost one, the count of those inside, series on one object."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from autolog import current, guard, patching
+from autolog.integrations import sklearn_extras, sklearn_predictions, sklearn_results
+from autolog.integrations.sklearn_allowance import allowance
+from autolog.integrations.sklearn_data import Data
+from autolog.integrations.sklearn_owner import Open, enclosing, opened
+from autolog.integrations.sklearn_series import Series, end_series, series_of
+from autolog.run import Run, activate, deactivate
+
+__all__ = ["Fit", "begin", "end"]
+
+
+class Fit(Open):
+    """An outermost fit that is going on."""
+
+    __slots__ = ("data", "method", "series", "started")
+
+    def __init__(self, run: Run, estimator: Any, method: str, data: Data) -> None:
+        super().__init__(run, estimator)
+        self.method = method
+        self.data = data
+        self.series: Series | None = None
+        self.started = time.perf_counter()
+
+
+def begin(estimator: Any, told: Callable[[], tuple[str, Data]], *, foreign: bool = False) -> Fit | None:
+    """A fit begins. One inside another is counted there.
+
+    Args:
+        estimator: what is fitted.
+        told: gives the method's name and what it got; only called for an outermost fit.
+        foreign: the class is not scikit-learn's. What another framework trains inside of it, that framework's
+            integration reports.
+
+    Returns:
+        The outermost fit, ``None`` for one inside another.
+    """
+    outer = enclosing()
+    if outer is not None:
+        if isinstance(outer, Open) and outer.estimator is not estimator:
+            outer.nested.append(type(estimator).__name__)
+        return None
+    method, data = told()
+    series = series_of(estimator, method)
+    run = series.run if series is not None else _open(estimator)
+    if foreign:
+        run.integration = None
+    fit = Fit(run, estimator, method, data)
+    fit.series = series
+    opened[run.child_id] = fit
+    if series is None or series.calls == 0:
+        with guard.guard("sklearn.data"):
+            run.log_fact("data", data.described())
+    with guard.guard("sklearn.params"):
+        _log_params(fit)
+    activate(run)
+    fit.started = time.perf_counter()
+    return fit
+
+
+def _open(estimator: Any) -> Run:
+    return current.ensure_run().open_child(type(estimator).__name__, "fit", "sklearn")
+
+
+def _log_params(fit: Fit) -> None:
+    """All parameters; of a later fit of a series those that have changed."""
+    values = fit.estimator.get_params(deep=True)
+    if fit.series is not None:
+        values = fit.series.changed(values)
+    if values:
+        fit.run.log_params(values, "sklearn")
+
+
+def end(fit: Fit, error: BaseException | None) -> None:
+    """A fit has ended; it may have failed."""
+    seconds = time.perf_counter() - fit.started
+    deactivate(fit.run)
+    opened.pop(fit.run.child_id, None)
+    if patching.is_silent():  # forked while it fitted: the parent reports
+        return
+    with guard.guard("sklearn.fit.end"):
+        kind = type(fit.estimator)
+        told: dict[str, Any] = {
+            "estimator": f"{kind.__module__}.{kind.__qualname__}",
+            "method": fit.method,
+            "duration_s": seconds,
+        }
+        if fit.nested:
+            told["nested"] = dict(Counter(fit.nested))
+        allowance.earn(seconds)
+        try:
+            if error is None:
+                _results(fit, told)
+        finally:
+            if fit.series is None or error is not None:
+                _close(fit, told, error)
+            else:
+                fit.series.took(told, seconds)
+
+
+def _results(fit: Fit, told: dict[str, Any]) -> None:
+    estimator, run, series = fit.estimator, fit.run, fit.series
+    if series is not None:
+        series.calls += 1
+        run.step = series.calls
+    told |= sklearn_results.attributes(estimator)
+    sklearn_results.record(run, estimator, {} if series is None else series.recorded)
+    sklearn_predictions.fitted(estimator, run)
+    labels = vars(estimator).get("labels_")
+    if labels is not None:
+        sklearn_predictions.remember(labels, run, fit.data.variable("X"))
+    if series is None or series.is_telling(fit.method):
+        first = series is None or series.calls == 1
+        left_out = [*fit.data.left_out, *sklearn_extras.record(run, estimator, fit.data, diagram=first)]
+        if left_out:
+            told["left_out"] = left_out
+
+
+def _close(fit: Fit, told: dict[str, Any], error: BaseException | None) -> None:
+    if fit.series is not None:
+        end_series(fit.series, error)
+        return
+    fit.run.log_fact("fit", told)
+    fit.run.close_child(error)
