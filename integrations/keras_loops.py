@@ -16,7 +16,7 @@ from autolog import current, guard
 from autolog.integrations import keras_facts
 from autolog.integrations.keras_model import record_model
 from autolog.integrations.keras_rates import Rates
-from autolog.integrations.keras_reporter import forget, training
+from autolog.integrations.keras_reporter import forget, reporter_of, training
 from autolog.integrations.keras_steps import Steps
 from autolog.integrations.shapes import describe
 from autolog.patching import Call, Hook
