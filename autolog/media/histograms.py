@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -50,7 +50,7 @@ def _wired(name: str, part: Any, bins: int) -> dict[str, Any]:
     if edges is None and counts and not ("min" in content and "max" in content):
         raise ValueError(f"log_histograms: {name!r} has counts without edges: give min and max")
     if edges is not None and counts and len(edges) != len(counts) + 1:
-        raise ValueError(f"log_histograms: {name!r} has {len(counts)} counts and {len(edges)} edges: one more is needed")
+        raise ValueError(f"log_histograms: {name!r} has {len(counts)} counts and {len(edges)} edges, not one more")
     return {
         key: [to_wire(each) for each in value]
         if key in ("counts", "edges")
@@ -62,7 +62,7 @@ def _wired(name: str, part: Any, bins: int) -> dict[str, Any]:
 
 
 def _counted(values: Any, bins: int) -> dict[str, Any]:
-    content: dict[str, Any] = msgspec.json.decode(histogram.histogram(values, bins).data)
+    content: dict[str, Any] = msgspec.json.decode(cast("bytes", histogram.histogram(values, bins).data))
     del content["version"]
     if len(content["edges"]) == bins + 1:
         del content["edges"]  # equal steps from min to max
