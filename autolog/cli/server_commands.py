@@ -12,7 +12,7 @@ import typer
 
 from autolog.cli.errors import CommandError
 from autolog.server import access, database, tables
-from autolog.server.service import Service
+from autolog.server.service import service
 from autolog.store.summary import iso
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def start(
     with engine.connect() as connection:
         if connection.execute(sa.select(tables.users.c.name).limit(1)).one_or_none() is None:
             raise CommandError("nobody may use this server yet: `autolog server init` makes its first admin")
-    serve(Service(data=data.absolute(), engine=engine), host, port)
+    serve(service(data.absolute(), engine), host, port)
 
 
 @application.command()

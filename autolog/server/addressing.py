@@ -1,4 +1,4 @@
-"""Which run a request means, for those who may write to it; a project begins with its first run."""
+"""Which project and run a request means, for those who may read or write there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,33 @@ from autolog.server import access, names, tables
 from autolog.server.requests import asking, in_thread, service_of
 from autolog.server.service import Service
 
-__all__ = ["writable_run"]
+__all__ = ["readable_project", "readable_run", "writable_run"]
+
+
+async def readable_project(request: Request) -> tuple[Service, str]:
+    """The server, and the project in a request's path, for those who may read it.
+
+    Raises:
+        ApiError: 401 or 404 where they may not; 422 for a name that is none.
+    """
+    service, who = service_of(request), await asking(request)
+    project = names.check_project(request.path_params["project"])
+    if (who is None or who.role(project) is None) and await in_thread(_is_public, service, project):
+        return service, project
+    access.require(who, project, "reader")
+    return service, project
+
+
+async def readable_run(request: Request) -> tuple[Service, str, str]:
+    """As :func:`readable_project`, and the run."""
+    service, project = await readable_project(request)
+    return service, project, names.check_run(request.path_params["run"])
+
+
+def _is_public(service: Service, project: str) -> bool:
+    public = sa.select(tables.projects.c.public).where(tables.projects.c.project == project)
+    with service.engine.connect() as connection:
+        return bool(connection.execute(public).scalar_one_or_none())
 
 
 async def writable_run(request: Request) -> tuple[Service, str, str]:

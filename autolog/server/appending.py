@@ -18,7 +18,7 @@ from pathlib import Path
 from autolog.journal import journals
 from autolog.server.errors import ApiError
 
-__all__ = ["append", "make", "overwrite", "run_directory", "sizes", "sync_folder"]
+__all__ = ["append", "make", "overwrite", "run_directory", "sizes", "sync", "sync_folder"]
 
 
 def run_directory(root: Path, project: str, run: str) -> Path:
@@ -129,6 +129,15 @@ def make(directory: Path) -> None:
     for folder in reversed(missing):
         folder.mkdir(mode=0o700, exist_ok=True)
         sync_folder(folder.parent)
+
+
+def sync(path: Path) -> None:
+    """What was written to a file by others is on disk."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fdatasync(file)
+    finally:
+        os.close(file)
 
 
 def sync_folder(folder: Path) -> None:

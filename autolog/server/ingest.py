@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.responses import Response
 
 from autolog import events
 from autolog.server import appending, body, names
 from autolog.server.addressing import writable_run
+from autolog.server.endpoint import Endpoint, Query, answer
 from autolog.server.errors import ApiError
 from autolog.server.requests import in_thread, number
+from autolog.server.shapes import Appended, Journals
 
-__all__ = ["append", "routes", "state"]
+__all__ = ["ENDPOINTS", "append", "state"]
 
 _DAMAGED = "autolog-damaged-lines"
 _decoder = msgspec.json.Decoder(msgspec.Raw)
@@ -23,7 +24,7 @@ async def state(request: Request) -> Response:
     """How much of each journal of a run is here, so that a client goes on from there."""
     service, project, run = await writable_run(request)
     found = await in_thread(appending.sizes, appending.run_directory(service.data, project, run))
-    return JSONResponse({"journals": found})
+    return answer(Journals(journals=found))
 
 
 async def append(request: Request) -> Response:
@@ -38,7 +39,8 @@ async def append(request: Request) -> Response:
         _check_header(data, run)
     path = appending.run_directory(service.data, project, run) / name
     size = await in_thread(appending.append, path, offset, data)
-    return JSONResponse({"size": size})
+    service.indexer.changed((project, run))
+    return answer(Appended(size=size))
 
 
 def _check_lines(data: bytes, longest: int, damaged: int) -> None:
@@ -91,7 +93,11 @@ def _check_header(data: bytes, run: str) -> None:
 
 
 _RUN = "/api/v1/projects/{project}/runs/{run}"
-routes = [
-    Route(f"{_RUN}/journals", state, methods=["GET"]),
-    Route(f"{_RUN}/journals/{{journal}}", append, methods=["POST"]),
-]
+ENDPOINTS = [
+    Endpoint("GET", f"{_RUN}/journals", state, "How much of each journal is here.", gives=Journals, errors=(422,)),
+    Endpoint(
+        "POST", f"{_RUN}/journals/{{journal}}", append, "Take whole lines of a journal at an offset.", takes=bytes,
+        gives=Appended, errors=(400, 409, 413, 415, 422, 503, 507),
+        query=(Query("offset", int, "where the first byte belongs", required=True),),
+    ),
+]  # fmt: skip

@@ -16,6 +16,10 @@ _GRACE = 10
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self.service = service
+
     async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]  # uvicorn's socket
         await super().startup(sockets)  # type: ignore[arg-type]  # the same
         for listener in self.servers:
@@ -24,11 +28,19 @@ class _Server(uvicorn.Server):
                 sys.stderr.write(f"autolog server: http://{host}:{port}\n")
         sys.stderr.flush()
 
+    async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]  # the same
+        self.service.news.close()
+        await super().shutdown(sockets)  # type: ignore[arg-type]  # the same
+
 
 def serve(service: Service, host: str, port: int) -> None:
     """Serve until SIGTERM or Ctrl-C."""
+    service.indexer.start()
     config = uvicorn.Config(
         application(service), host=host, port=port, log_level="warning", access_log=False, server_header=False,
         timeout_graceful_shutdown=_GRACE, h11_max_incomplete_event_size=64 << 10, lifespan="off",
     )  # fmt: skip
-    _Server(config).run()
+    try:
+        _Server(config, service).run()
+    finally:
+        service.indexer.close()

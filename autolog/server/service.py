@@ -7,7 +7,10 @@ from pathlib import Path
 import msgspec
 import sqlalchemy as sa
 
-__all__ = ["Limits", "Service"]
+from autolog.server.indexing import Indexer
+from autolog.server.live_news import News
+
+__all__ = ["Limits", "Service", "service"]
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,4 +32,13 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     data: Path
     """The data directory, which is a runs directory."""
     engine: sa.Engine
+    indexer: Indexer
+    news: News
     limits: Limits = Limits()
+
+
+def service(data: Path, engine: sa.Engine) -> Service:
+    """A server over a data directory and a database of this version's schema; its index thread is to be started."""
+    indexer, news = Indexer(engine, data), News()
+    indexer.listeners.append(news.tell)
+    return Service(data=data, engine=engine, indexer=indexer, news=news)

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.responses import Response
 
 from autolog.server import appending, body, names
 from autolog.server.addressing import writable_run
+from autolog.server.endpoint import Endpoint, Query, answer
 from autolog.server.errors import ApiError
 from autolog.server.requests import in_thread, number
+from autolog.server.shapes import Appended, Upload
 
-__all__ = ["PARTS", "console", "put", "routes", "state"]
+__all__ = ["ENDPOINTS", "PARTS", "console", "put", "state"]
 
 PARTS = ".uploads"
 """Folder of the data directory where files lie that are not whole yet."""
@@ -30,13 +31,13 @@ async def state(request: Request) -> Response:
     path, digest = _wanted(request)
     whole = appending.run_directory(service.data, project, run) / path
     part = service.data / PARTS / project / run / digest
-    return JSONResponse(await in_thread(_state, whole, part, digest))
+    return answer(await in_thread(_state, whole, part, digest))
 
 
-def _state(whole: Path, part: Path, digest: str) -> dict[str, object]:
+def _state(whole: Path, part: Path, digest: str) -> Upload:
     if whole.is_file() and _digest(whole) == digest:
-        return {"complete": True, "size": whole.stat().st_size}
-    return {"complete": False, "size": part.stat().st_size if part.is_file() else 0}
+        return Upload(complete=True, size=whole.stat().st_size)
+    return Upload(complete=False, size=part.stat().st_size if part.is_file() else 0)
 
 
 async def put(request: Request) -> Response:
@@ -49,10 +50,10 @@ async def put(request: Request) -> Response:
         raise ApiError(400, "too_long", f"the file is said to have {size} bytes; this piece ends beyond", size=size)
     part = service.data / PARTS / project / run / digest
     whole = appending.run_directory(service.data, project, run) / path
-    return JSONResponse(await in_thread(_put, _Upload(whole, part, digest, size), offset, data))
+    return answer(await in_thread(_put, _Wanted(whole, part, digest, size), offset, data))
 
 
-class _Upload(NamedTuple):
+class _Wanted(NamedTuple):
     """A file on its way: its place, where its beginning lies until then, its hash and its size."""
 
     whole: Path
@@ -61,20 +62,20 @@ class _Upload(NamedTuple):
     size: int
 
 
-def _put(upload: _Upload, offset: int, data: bytes) -> dict[str, object]:
-    whole, part, digest, size = upload
+def _put(wanted: _Wanted, offset: int, data: bytes) -> Upload:
+    whole, part, digest, size = wanted
     if whole.is_file() and whole.stat().st_size == size and _digest(whole) == digest:
-        return {"complete": True, "size": size}
+        return Upload(complete=True, size=size)
     received = appending.append(part, offset, data)
     if received < size:
-        return {"complete": False, "size": received}
+        return Upload(complete=False, size=received)
     if _digest(part) != digest:
         part.unlink()
         raise ApiError(422, "hash", "the bytes that came have another hash; send the file again from its beginning")
     appending.make(whole.parent)
     part.replace(whole)
     appending.sync_folder(whole.parent)
-    return {"complete": True, "size": size}
+    return Upload(complete=True, size=size)
 
 
 def _wanted(request: Request) -> tuple[str, str]:
@@ -104,12 +105,23 @@ async def console(request: Request) -> Response:
     offset = number(request, "offset")
     data = await body.read(request, service.limits.file)
     path = appending.run_directory(service.data, project, run) / name
-    return JSONResponse({"size": await in_thread(appending.overwrite, path, offset, data)})
+    return answer(Appended(size=await in_thread(appending.overwrite, path, offset, data)))
 
 
 _RUN = "/api/v1/projects/{project}/runs/{run}"
-routes = [
-    Route(f"{_RUN}/uploads/{{path:path}}", state, methods=["GET"]),
-    Route(f"{_RUN}/uploads/{{path:path}}", put, methods=["PUT"]),
-    Route(f"{_RUN}/console/{{name}}", console, methods=["PUT"]),
-]
+_HASHED = Query("sha256", str, "hash of the whole file, hexadecimal", required=True)
+_SIZE = Query("size", int, "bytes of the whole file", required=True)
+ENDPOINTS = [
+    Endpoint(
+        "GET", f"{_RUN}/uploads/{{path:path}}", state, "How much of a file is here.", gives=Upload, query=(_HASHED,),
+        errors=(400, 422),
+    ),
+    Endpoint(
+        "PUT", f"{_RUN}/uploads/{{path:path}}", put, "Take a piece of a file.", takes=bytes, gives=Upload,
+        query=(_HASHED, _SIZE, Query("offset", int, "where the piece begins")), errors=(400, 409, 413, 415, 422, 507),
+    ),
+    Endpoint(
+        "PUT", f"{_RUN}/console/{{name}}", console, "Replace the end of a console.", takes=bytes, gives=Appended,
+        query=(Query("offset", int, "from where on", required=True),), errors=(400, 409, 413, 415, 422, 507),
+    ),
+]  # fmt: skip

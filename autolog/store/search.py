@@ -18,11 +18,11 @@ from autolog.store.query import parse
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     Condition = sa.ColumnElement[bool]
 
-__all__ = ["TABLES", "condition_of", "sqlite_text", "statement", "unknown_names"]
+__all__ = ["TABLES", "condition_of", "hint", "names_of", "sqlite_text", "statement", "unknown_names"]
 
 _TYPES = {"TEXT": sa.Text, "REAL": sa.Double, "BLOB": sa.LargeBinary}
 TABLES = {
@@ -70,7 +70,8 @@ def sqlite_text(condition: Condition) -> tuple[str, dict[str, Any]]:
 
 def unknown_names(query: str, connection: sqlite3.Connection) -> list[str]:
     """For each name in the query that no run has: a sentence with the nearest one that some run has."""
-    return [hint for field in _fields(parse(query)) if (hint := _hint(field, connection))]
+    found = [hint(group, name, _known_names(group, connection)) for group, name in names_of(query)]
+    return [text for text in found if text]
 
 
 def condition_of(node: q.Node, *, now: float) -> Condition:
@@ -231,14 +232,22 @@ def _fields(node: Any) -> list[q.Field]:
     return [field for part in node for field in _fields(part)] if isinstance(node, tuple) else []
 
 
-def _hint(field: q.Field, connection: sqlite3.Connection) -> str:
-    """Says that no run has a name, and which one is near."""
-    group = field.group.removeprefix("children.")
-    if group == "run":
-        return ""
+def names_of(query: str) -> list[tuple[str, str]]:
+    """The names in a query that a run may lack, as group and name.
+
+    Raises:
+        QueryError: the query cannot be understood.
+    """
+    fields = [(field.group.removeprefix("children."), field.name) for field in _fields(parse(query))]
+    return [(group, name) for group, name in fields if group != "run"]
+
+
+def hint(group: str, name: str, known: Sequence[str]) -> str:
+    """Says that no run has a name, and which one is near; empty where some run has it."""
+    return "" if name in known else f"no run has {group}.{name}{words.nearest(name, list(known))}"
+
+
+def _known_names(group: str, connection: sqlite3.Connection) -> list[str]:
     table, kind = ("metrics", None) if group == "metrics" else ("fields", group)
     names = f"SELECT DISTINCT name FROM {table}" + (" WHERE kind = :kind" if kind else "")  # noqa: S608  (our own names)
-    found = [name for (name,) in connection.execute(names, {"kind": kind} if kind else {})]
-    if field.name in found:
-        return ""
-    return f"no run has {group}.{field.name}{words.nearest(field.name, found)}"
+    return [name for (name,) in connection.execute(names, {"kind": kind} if kind else {})]

@@ -1,0 +1,98 @@
+"""What people change of a run: name, note, tags; and taking a run away, for a while or for good."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from autolog.server import appending, indexing
+from autolog.server.addressing import writable_run
+from autolog.server.endpoint import Endpoint, answer, decoded
+from autolog.server.errors import ApiError
+from autolog.server.requests import in_thread
+from autolog.server.service import Service
+from autolog.server.shapes import Edit, Edited
+from autolog.store import edit as edits
+from autolog.store.summary import RunSummary
+
+__all__ = ["ENDPOINTS", "REMOVED", "delete", "edit", "restore"]
+
+REMOVED = ".removed"
+"""Folder of the data directory where runs wait for their end, or for being brought back."""
+
+
+async def edit(request: Request) -> Response:
+    """Change a run; every change is a record in its journal of edits."""
+    service, project, name = await writable_run(request)
+    change = await decoded(request, Edit)
+    if change.name is not None and not change.name.strip():
+        raise ApiError(422, "name", "a run needs a name")
+    return answer(await in_thread(_edit, service, project, name, change))
+
+
+def _edit(service: Service, project: str, run: str, change: Edit) -> Edited:
+    seen = _seen(service, project, run)
+    if change.name is not None:
+        edits.rename(seen, change.name.strip())
+    if change.note is not None:
+        edits.set_note(seen, change.note)
+    if change.add_tags or change.remove_tags:
+        edits.tag(seen, change.add_tags, change.remove_tags)
+    appending.sync(Path(seen.directory) / "journal.edits.jsonl")
+    seen = indexing.refresh(service.engine, service.data, (project, run))
+    return Edited(name=seen.name, note=seen.note, tags=seen.tags)
+
+
+def _seen(service: Service, project: str, run: str) -> RunSummary:
+    try:
+        return indexing.refresh(service.engine, service.data, (project, run))
+    except FileNotFoundError:
+        raise ApiError(404, "not_found", f"there is no run {run} in {project}") from None
+
+
+async def delete(request: Request) -> Response:
+    """Take a run away. It can be brought back until the server's undo period is over."""
+    service, project, name = await writable_run(request)
+    await in_thread(_delete, service, project, name)
+    return answer(Edited(name="", note="", tags=[]))
+
+
+def _delete(service: Service, project: str, run: str) -> None:
+    _seen(service, project, run)
+    place = service.data / REMOVED / project
+    appending.make(place)
+    target = place / f"{run}.{int(time.time())}"
+    (service.data / project / run).rename(target)
+    appending.sync_folder(place)
+    appending.sync_folder(service.data / project)
+    indexing.remove(service.engine, (project, run))
+
+
+async def restore(request: Request) -> Response:
+    """Bring back a run that was taken away."""
+    service, project, name = await writable_run(request)
+    return answer(await in_thread(_restore, service, project, name))
+
+
+def _restore(service: Service, project: str, run: str) -> Edited:
+    found = sorted((service.data / REMOVED / project).glob(f"{run}.*"))
+    directory = service.data / project / run
+    if not found:
+        raise ApiError(404, "not_found", f"no run {run} was taken away lately")
+    if directory.exists():
+        raise ApiError(409, "conflict", f"the run {run} is there")
+    found[-1].rename(directory)
+    appending.sync_folder(directory.parent)
+    seen = indexing.refresh(service.engine, service.data, (project, run))
+    return Edited(name=seen.name, note=seen.note, tags=seen.tags)
+
+
+_RUN = "/api/v1/projects/{project}/runs/{run}"
+ENDPOINTS = [
+    Endpoint("PATCH", _RUN, edit, "Change name, note and tags.", takes=Edit, gives=Edited, errors=(400, 413, 415, 422)),
+    Endpoint("DELETE", _RUN, delete, "Take a run away, for a while.", gives=Edited, errors=(422,)),
+    Endpoint("POST", f"{_RUN}/restore", restore, "Bring back a run.", gives=Edited, errors=(409, 422)),
+]  # fmt: skip

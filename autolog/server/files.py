@@ -1,0 +1,78 @@
+"""Reading the files of runs: assets, source, consoles. What users have stored is shown, never run."""
+
+from __future__ import annotations
+
+import mimetypes
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+
+from autolog.server import names
+from autolog.server.addressing import readable_run
+from autolog.server.endpoint import Endpoint, Query, answer
+from autolog.server.errors import ApiError
+from autolog.server.requests import in_thread, number
+from autolog.server.shapes import Text
+
+__all__ = ["ENDPOINTS", "console", "file"]
+
+_TAIL = 64 << 10
+
+
+async def console(request: Request) -> Response:
+    service, project, name = await readable_run(request)
+    rank = number(request, "rank", 0)
+    path = service.data / project / name / (f"console.{rank}.log" if rank else "console.log")
+    return answer(await in_thread(_tail, path, number(request, "bytes", _TAIL)))
+
+
+def _tail(path: Path, most: int) -> Text:
+    if not path.is_file():
+        return Text(text="", offset=0, size=0)
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        begin = max(0, size - most)
+        file.seek(begin)
+        return Text(text=file.read(most).decode("utf-8", "replace"), offset=begin, size=size)
+
+
+async def file(request: Request) -> Response:
+    """A file of a run, by its path; parts of it by ``Range``."""
+    service, project, name = await readable_run(request)
+    path = names.check_file(request.path_params["path"])
+    directory = service.data / project / name
+    place = directory / path
+    if not place.is_file() or not place.resolve().is_relative_to(directory.resolve()):
+        raise ApiError(404, "not_found", f"the run has no file {path[:200]!r}")
+    return FileResponse(place, media_type=_type(path), headers=_HARMLESS, filename=place.name,
+                        content_disposition_type="inline" if _is_shown(path) else "attachment")  # fmt: skip
+
+
+_HARMLESS = {
+    "Content-Security-Policy": "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "private, max-age=3600",
+}
+"""What users have stored is shown, never run."""
+_SHOWN = ("image/", "audio/", "video/", "text/plain", "application/json", "application/pdf")
+
+
+def _type(path: str) -> str:
+    if path.endswith((".py", ".log", ".md", ".toml", ".yaml", ".yml", ".cfg", ".txt")):
+        return "text/plain"
+    return mimetypes.guess_type(path)[0] or "application/octet-stream"
+
+
+def _is_shown(path: str) -> bool:
+    return _type(path).startswith(_SHOWN)
+
+
+_RUN = "/api/v1/projects/{project}/runs/{run}"
+ENDPOINTS = [
+    Endpoint(
+        "GET", f"{_RUN}/console", console, "The end of the console.", gives=Text, errors=(400, 422),
+        query=(Query("rank", int, "of a job"), Query("bytes", int, "at most so many")),
+    ),
+    Endpoint("GET", f"{_RUN}/files/{{path:path}}", file, "A file of a run.", gives="*/*", errors=(416, 422)),
+]  # fmt: skip

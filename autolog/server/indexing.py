@@ -1,0 +1,214 @@
+"""The index of the server: what journals say, as rows that can be searched; brought up to date behind what is taken in.
+
+Runs whose journals have grown are looked at in turn by one thread, which rests as long as it has worked: taking in
+comes first, and under load the list of runs is some seconds old instead. The index is a cache of the journals: where it
+is missing or behind (after a crash, a restored backup), it is made anew when the server starts.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+
+from autolog.server import tables
+from autolog.store import entries, fold, layout, reader, schema, summary
+from autolog.store.layout import Place
+from autolog.store.summary import RunSummary
+
+__all__ = ["Indexer", "refresh", "remove"]
+
+_REST = 0.5
+"""Least seconds between two looks at one run."""
+_REMEMBERED = 10_000
+_RUNNING_EVERY = 20.0
+"""Seconds after which runs that seem to run are looked at without news: their heartbeats may have stopped."""
+
+
+def refresh(engine: sa.Engine, data: Path, place: Place) -> RunSummary:
+    """Bring the index of one run up to date.
+
+    Returns:
+        The run's summary as of now, complete.
+
+    Raises:
+        FileNotFoundError: there is no such run.
+    """
+    directory = data / place[0] / place[1]
+    stamp = layout.stamp_of(directory)
+    known = _known(engine, place)
+    state = reader.read_state(directory, known.state)
+    seen = summary.summarize(state, directory)
+    if (stamp, seen.status) != (known.stamp, known.status):
+        _write(engine, place, seen, stamp, fold.dump_state(state))
+    return seen
+
+
+def remove(engine: sa.Engine, place: Place) -> None:
+    """Take a run out of the index."""
+    with engine.begin() as connection:
+        _delete(connection, place)
+
+
+class _Known(NamedTuple):
+    """What the index has of a run."""
+
+    state: fold.RunState | None = None
+    stamp: str = ""
+    status: str = ""
+
+
+def _known(engine: sa.Engine, place: Place) -> _Known:
+    runs, progress = tables.INDEX["runs"].c, tables.INDEX["progress"].c
+    same = (progress.project == runs.project) & (progress.run == runs.run)
+    select = sa.select(progress.state, runs.stamp, runs.status).where(same)
+    with engine.connect() as connection:
+        found = connection.execute(select.where(runs.project == place[0], runs.run == place[1])).one_or_none()
+    if found is None:
+        return _Known()
+    try:
+        return _Known(fold.load_state(found.state), found.stamp, found.status)
+    except msgspec.DecodeError:
+        return _Known()
+
+
+def _write(engine: sa.Engine, place: Place, seen: RunSummary, stamp: str, state: bytes) -> None:
+    fields, metrics = entries.entries_of(seen)
+    run = (
+        seen.id, seen.name, place[0], seen.parent, seen.status, seen.note, seen.started_at, seen.ended_at, stamp,
+        entries.dump_row(seen),
+    )  # fmt: skip
+    rows: dict[str, list[tuple[Any, ...]]] = {
+        "runs": [run],
+        "progress": [(state,)],
+        "tags": [(tag,) for tag in dict.fromkeys(seen.tags)],
+        "fields": fields,
+        "metrics": metrics,
+    }
+    with engine.begin() as connection:
+        _delete(connection, place)
+        for name, found in rows.items():
+            columns = [column.name for column in schema.TABLES[name]]
+            if found:
+                values = [dict(zip(columns, (*place, *row), strict=True)) for row in found]
+                connection.execute(sa.insert(tables.INDEX[name]), values)
+
+
+def _delete(connection: sa.Connection, place: Place) -> None:
+    for table in tables.INDEX.values():
+        connection.execute(sa.delete(table).where((table.c.project == place[0]) & (table.c.run == place[1])))
+
+
+class Indexer(threading.Thread):
+    """The thread; ``changed`` tells it of news, ``listeners`` hear when a run's rows are new.
+
+    Args:
+        engine: the database.
+        data: the data directory.
+    """
+
+    def __init__(self, engine: sa.Engine, data: Path) -> None:
+        super().__init__(name="autolog-index", daemon=True)
+        self.listeners: list[Callable[[Place], None]] = []
+        self.ready = threading.Event()
+        """What was there when the server started is in the index."""
+        self._engine = engine
+        self._data = data
+        self._news = threading.Condition()
+        self._waiting: dict[Place, float] = {}
+        """Runs to be looked at, and when at the earliest."""
+        self._looked: dict[Place, float] = {}
+        """When runs were looked at last."""
+        self._stop = False
+
+    def changed(self, place: Place) -> None:
+        """A run has news."""
+        with self._news:
+            now = time.monotonic()
+            self._waiting.setdefault(place, max(now, self._looked.get(place, 0.0) + _REST))
+            self._news.notify()
+
+    def close(self) -> None:
+        """End the thread, after the run it is looking at."""
+        with self._news:
+            self._stop = True
+            self._news.notify()
+        self.join()
+
+    def run(self) -> None:
+        """Until :meth:`close`."""
+        self._catch_up()
+        self.ready.set()
+        looked = time.monotonic()
+        while (place := self._next()) is not None or not self._stop:
+            if place is not None:
+                begun = time.monotonic()
+                self._look(place)
+                self._pause(time.monotonic() - begun)
+            if time.monotonic() - looked > _RUNNING_EVERY:
+                looked = time.monotonic()
+                self._look_at_running()
+
+    def _next(self) -> Place | None:
+        with self._news:
+            while not self._stop:
+                now = time.monotonic()
+                due = min(self._waiting.items(), key=lambda item: item[1], default=None)
+                if due is not None and due[1] <= now:
+                    del self._waiting[due[0]]
+                    self._note(due[0], now)
+                    return due[0]
+                self._news.wait(_RUNNING_EVERY if due is None else due[1] - now)
+                if not self._waiting:
+                    return None
+        return None
+
+    def _note(self, place: Place, now: float) -> None:
+        if len(self._looked) > _REMEMBERED:
+            self._looked = {known: when for known, when in self._looked.items() if when + _REST > now}
+        self._looked[place] = now
+
+    def _look(self, place: Place) -> None:
+        try:
+            refresh(self._engine, self._data, place)
+        except FileNotFoundError:
+            remove(self._engine, place)
+        except Exception:  # one run's trouble must not end the thread; the run stays as it was indexed
+            logging.getLogger("autolog.server").exception("cannot index %s/%s", *place)
+            return
+        for listener in self.listeners:
+            listener(place)
+
+    def _pause(self, seconds: float) -> None:
+        with self._news:
+            if not self._stop:
+                self._news.wait_for(lambda: self._stop, min(seconds, 1.0))
+
+    def _catch_up(self) -> None:
+        """Runs that have changed while no server was there, and those that are gone."""
+        runs = tables.INDEX["runs"].c
+        with self._engine.connect() as connection:
+            rows = connection.execute(sa.select(runs.project, runs.run, runs.stamp)).tuples()
+            known = {(project, run): stamp for project, run, stamp in rows}
+        found = dict(layout.run_places(self._data))
+        for place in known.keys() - found.keys():
+            remove(self._engine, place)
+        for place, stamp in found.items():
+            if self._stop:
+                return
+            if known.get(place) != stamp:
+                self._look(place)
+
+    def _look_at_running(self) -> None:
+        runs = tables.INDEX["runs"].c
+        with self._engine.connect() as connection:
+            running = connection.execute(sa.select(runs.project, runs.run).where(runs.status == "running")).tuples()
+            places = [(project, run) for project, run in running]
+        for place in places:
+            self.changed(place)
