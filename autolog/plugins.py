@@ -164,6 +164,7 @@ BUILT_IN = (
         "sentence_transformers.base.trainer",
         "autolog.integrations.sentence_transformers:integration",
     ),
+    Entry("accelerate", "accelerate.accelerator", "autolog.integrations.accelerate:integration"),
     Entry("torch", "torch", "autolog.integrations.torch:integration"),
 )
 FACTS = ("command", "console", "environment", "exit", "git", "host", "notebook", "packages", "seeds", "source")
