@@ -8,7 +8,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from autolog import current, guard, patching, process
+from autolog import current, guard, patching
 from autolog.integrations import torch_amp
 from autolog.integrations.torch_compiled import mark
 from autolog.integrations.torch_passes import Pass, Passes
@@ -95,8 +95,7 @@ def compiled_step(frame: FrameType | None) -> None:
 
 def _step(optimizer: Any, frame: FrameType | None) -> None:
     here = thread
-    parameters = next((group["params"] for group in optimizer.param_groups if group["params"]), ())
-    if not parameters or type(parameters[0]).__name__ in _UNREAL or is_capturing(parameters[0]):
+    if not _is_real(optimizer):
         return
     here.steps += 1
     losses, here.losses = here.losses, []
@@ -115,6 +114,14 @@ def _step(optimizer: Any, frame: FrameType | None) -> None:
     if here.schedulers:
         _describe_schedulers(here, last)
     last.step(optimizer, losses, place, frame)
+
+
+def _is_real(optimizer: Any) -> bool:
+    """Whether a step changes parameters: not of fake tensors, and not while it is captured in a graph."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            return type(parameter).__name__ not in _UNREAL and not is_capturing(parameter)
+    return False
 
 
 def _is_nested(frame: FrameType) -> bool:
@@ -200,10 +207,7 @@ def at_end() -> None:
             evaluated, here.evaluated = here.evaluated, []
             last.evaluated(evaluated)
     while _trainings:
-        training = _trainings.pop()
-        training.settle()
-        if process.is_worker():  # its run goes on without it
-            training.run.close_child(sys.exc_info()[1])
+        _trainings.pop().settle()
     here.training = None
     here.resting = []
 

@@ -10,7 +10,7 @@ from autolog import current
 from autolog.integrations.torch_compiled import mark
 from autolog.integrations.torch_components import components
 from autolog.integrations.torch_loop import Thread, compiled_step, is_quiet, settle_evaluation, thread
-from autolog.integrations.torch_names import FALLBACK, place_of
+from autolog.integrations.torch_names import FALLBACK, Place, place_of
 from autolog.integrations.torch_training import Losses
 from autolog.integrations.torch_values import read
 from autolog.patching import Call, Hook
@@ -44,32 +44,42 @@ def backward(call: Call) -> Hook:
 
 def _losses(here: Thread, call: Call, frame: FrameType) -> Losses:
     """Values and names of what is going to be backpropagated; nothing where it is no loss but has gradients given."""
-    given = call.args[1] if len(call.args) > 1 else call.kwargs.get("grad_tensors")
-    tensors = call.args[0] if call.args else call.kwargs.get("tensors")
+    args = call.args
+    given = args[1] if len(args) > 1 else call.kwargs.get("grad_tensors")
+    tensors = args[0] if args else call.kwargs.get("tensors")
     roots = list(tensors) if isinstance(tensors, (list, tuple)) else [tensors]
     if given is not None and any(_size(gradient) != 1 for gradient in _listed(given)):
         return []
-    values: Losses = []
-    known = [here.scaled.before(root) for root in roots]
     found = place_of(frame)
-    by_method = found is not None and frame.f_code.co_name == "backward" and frame.f_back is found[0]
-    names = [FALLBACK] * len(roots) if found is None else found[1].name(len(roots), by_method=by_method)
-    # The scaled value of a loss that was changed after it had been scaled is not the loss: its name says so.
-    prefix = "scaled_" if here.scaled.fresh and len(roots) == 1 and known[0] is None else ""
-    here.scaled.fresh = False
-    for root, name, before in zip(roots, names, known, strict=True):
-        value = read(root) if before is None else before
-        if value is None:
-            return []
-        values.append((prefix + name, value))
-    if found is not None and len(roots) == 1 and found[1].parts:
+    if found is None:
+        names = [FALLBACK] * len(roots)
+    else:
+        by_method = frame.f_back is found[0] and frame.f_code.co_name == "backward"
+        names = found[1].name(len(roots), by_method=by_method)
+    values = _values(here, roots, names)
+    if values and found is not None and len(roots) == 1 and found[1].parts:
         values += _parts(roots[0], *found, names[0])
     return values
 
 
-def _parts(root: Any, caller: FrameType, place: Any, own: str) -> Losses:
-    read_parts = [(name, read(part)) for name, part in components(root, caller, place) if name != own]
-    return [(name, value) for name, value in read_parts if value is not None]
+def _values(here: Thread, roots: list[Any], names: list[str]) -> Losses:
+    values: Losses = []
+    scaled = here.scaled
+    for root, name in zip(roots, names, strict=True):
+        before = scaled.before(root)
+        value = read(root) if before is None else before
+        if value is None:
+            return []
+        # The scaled value of a loss that was changed after it had been scaled is not the loss: its name says so.
+        is_scaled = before is None and scaled.fresh and len(roots) == 1
+        values.append((f"scaled_{name}" if is_scaled else name, value))
+    scaled.fresh = False
+    return values
+
+
+def _parts(root: Any, caller: FrameType, place: Place, own: str) -> Losses:
+    values = [(name, read(part)) for name, part in components(root, caller, place) if name != own]
+    return [(name, value) for name, value in values if value is not None]
 
 
 def _listed(given: Any) -> list[Any]:

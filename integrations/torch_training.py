@@ -46,6 +46,17 @@ class _Stepping:
         self.fact: dict[str, Any] = {}
 
 
+def _rates(names: list[str], groups: list[dict[str, Any]]) -> Losses:
+    rates: Losses = []
+    for name, group in zip(names, groups, strict=True):
+        rate = group.get("lr")
+        if type(rate) is not float and hasattr(rate, "device"):
+            rate = read(rate)
+        if rate is not None:
+            rates.append((name, rate))
+    return rates
+
+
 class Training:
     """From the first step of an optimizer to the first step of the next training, or to the end of the run.
 
@@ -156,13 +167,7 @@ class Training:
         if len(groups) != len(stepping.names):
             stepping.names = rate_names(optimizer, stepping.same)
             self._describe(stepping)
-        rates: Losses = []
-        for name, group in zip(stepping.names, groups, strict=True):
-            rate = group.get("lr")
-            value = rate if type(rate) is float or not hasattr(rate, "device") else read(rate)
-            if value is not None:
-                rates.append((name, value))
-        self._write(losses, rates, stepping.count)
+        self._write(losses, _rates(stepping.names, groups), stepping.count)
 
     def skip(self, optimizer: Any, losses: Losses, skipped: int) -> None:
         """A step was left out: gradients were not finite. Its losses belong to the step that it would have been."""
@@ -187,22 +192,30 @@ class Training:
                 self._hand_over(values, step)
                 values = {}
             values[name] = value
-        values.update(more)
-        self._hand_over(values, step)
+        for name, value in more:
+            values[name] = value
+        if values:
+            self._hand_over(values, step)
         if self._waiting:
             self._waiting.settle()
 
     def _hand_over(self, values: dict[str, Any], step: int) -> None:
-        if self._waiting or any(type(value) is Reading for value in values.values()):
+        """Write values now, or when they have arrived: nearly always they are floats, and this is the hot path."""
+        waits = bool(self._waiting)
+        for name, value in values.items():
+            if type(value) is float:
+                if value - value != 0.0:
+                    values[name] = to_wire(value)
+            elif type(value) is Reading:
+                waits = True
+            else:
+                values[name] = to_wire(number(value, name))
+        if waits:
             self._waiting.put(values, step, self._epoch)
-        elif values:
+        else:
             self._put(values, step, self._epoch)
 
     def _put(self, values: dict[str, Any], step: int, epoch: float | None) -> None:
-        """The hot path: :meth:`Run.captured_metrics` for values that are numbers, nearly always floats."""
-        for name, value in values.items():
-            if type(value) is not float or value - value != 0.0:
-                values[name] = to_wire(number(value, name))
         run = self.run
         run.append(Metrics(time=_now(), child=run.child_id, values=values, step=step, epoch=epoch))
 

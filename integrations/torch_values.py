@@ -43,26 +43,32 @@ def read(tensor: Any) -> float | Reading | None:
         ``torch.func``, while a CUDA graph is captured.
     """
     torch = sys.modules["torch"]
-    if type(tensor) not in (torch.Tensor, torch.nn.Parameter) or tensor.numel() != 1 or tensor.is_complex():
+    if type(tensor) not in (torch.Tensor, torch.nn.Parameter) or tensor.numel() != 1:
         return None
+    inner = torch._C  # noqa: SLF001  what is needed of it has no public name
+    if inner._functorch.peek_interpreter_stack() is not None:  # noqa: SLF001  the same
+        return None
+    if tensor.is_cpu:
+        if not inner._len_torch_dispatch_stack():  # noqa: SLF001  the same
+            number = tensor.item()
+        else:  # the program's own dispatch modes (FLOP counters, fake tensors) must not see what we do
+            with inner._DisableTorchDispatch():  # noqa: SLF001  the same
+                number = tensor.item()
+        return number if type(number) is float else None if type(number) is complex else float(number)
     kind = tensor.device.type
-    if kind == "cpu":
-        if torch._C._functorch.peek_interpreter_stack() is not None:  # noqa: SLF001  the same
-            return None
-        # The program's own dispatch modes (FLOP counters, fake tensors) must not see what we do.
-        with torch._C._DisableTorchDispatch():  # noqa: SLF001  it has no public name
-            return float(tensor.item())
-    return _begin(torch, tensor, getattr(torch, kind)) if kind in _ASYNCHRONOUS else None
+    return None if kind not in _ASYNCHRONOUS or tensor.is_complex() else _begin(torch, tensor, getattr(torch, kind))
 
 
 def is_capturing(tensor: Any) -> bool:
     """Whether what is done to a tensor now is not done, but captured in a graph that is replayed later."""
+    if tensor.is_cpu:
+        return False
     kind = tensor.device.type
     return kind in _ASYNCHRONOUS and _captures(getattr(sys.modules["torch"], kind))
 
 
 def _begin(torch: Any, tensor: Any, device: Any) -> Reading | None:
-    if _captures(device) or torch._C._functorch.peek_interpreter_stack() is not None:  # noqa: SLF001  the same
+    if _captures(device):
         return None
     places = _free.setdefault(tensor.dtype, [])
     if not places:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from autolog.events import to_wire
 from autolog.integrations.torch_values import Reading
 
 __all__ = ["Waiting"]
@@ -45,7 +46,9 @@ class Waiting:
             if not all(value.ready() for value in values.values() if type(value) is Reading):
                 return
             records.popleft()
-            arrived = {name: value.value() if type(value) is Reading else value for name, value in values.items()}
+            arrived = {
+                name: to_wire(value.value()) if type(value) is Reading else value for name, value in values.items()
+            }
             self._write(arrived, step, epoch)
 
     def finish(self) -> None:
