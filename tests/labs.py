@@ -1,0 +1,149 @@
+"""Real training processes for tests: started, killed, and looked at afterwards."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from autolog import events, journal
+from autolog.store import read_run
+
+_PATIENCE = 30
+
+
+class Lab:
+    """Starts scripts in a directory of their own and reads what they left."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.runs = folder / "runs"
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("AUTOLOG")}
+        self.environment = {
+            **kept,
+            "AUTOLOG_DIR": str(self.runs),
+            "AUTOLOG_PROJECT": "lab",
+            "AUTOLOG_STRICT": "1",
+            "AUTOLOG_SAMPLE_INTERVAL": "0.2",
+        }
+        self.started: list[subprocess.Popen[str]] = []
+
+    def script(self, text: str, name: str = "train.py") -> Path:
+        path = self.folder / name
+        path.write_text(textwrap.dedent(text))
+        return path
+
+    def start(self, text: str, *, before: tuple[str, ...] = (), **environment: str) -> subprocess.Popen[str]:
+        """Start a script; ``before`` are words in front of it (``nohup``, ``autolog run``) instead of Python."""
+        command = [*(before or (sys.executable,)), str(self.script(text))]
+        process = subprocess.Popen(
+            command,
+            env=self.environment | environment,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.started.append(process)
+        return process
+
+    def run(self, text: str, **options) -> subprocess.CompletedProcess[str]:
+        """Run a script to its end, and its sidecars too."""
+        process = self.start(text, **options)
+        out, err = process.communicate(timeout=_PATIENCE)
+        self.settle(begun=options.get("AUTOLOG_SIDECAR") != "0")
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def autolog(self, *words: str, given: str = "", code: int = 0) -> str:
+        """``autolog …``; what it prints."""
+        done = subprocess.run(
+            [sys.executable, "-m", "autolog.cli", *words], env=self.environment, cwd=self.folder, input=given,
+            capture_output=True, text=True, timeout=2 * _PATIENCE, check=False,
+        )  # fmt: skip
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
+    def directories(self) -> list[Path]:
+        return sorted(path.parent for path in self.runs.glob("lab/*/journal.jsonl"))
+
+    def only(self) -> Path:
+        (directory,) = self.directories()
+        return directory
+
+    def summary(self):
+        return read_run(self.only())
+
+    def records(self, kind: type, name: str = journal.SYSTEM) -> list:
+        return [record for record, _ in journal.read(self.only() / name) if isinstance(record, kind)]
+
+    def sidecars(self) -> list[int]:
+        """The process ids of all sidecars that have begun here."""
+        return [
+            record.pid
+            for path in self.runs.glob("lab/*/system*.jsonl")
+            for record, _ in journal.read(path)
+            if isinstance(record, events.RunStart)
+        ]
+
+    def sidecar(self) -> int:
+        """The sidecar's process id, once it is there."""
+        until(self.sidecars)
+        (pid,) = self.sidecars()
+        return pid
+
+    def settle(self, *, begun: bool = False) -> None:
+        """Wait until no sidecar of these runs is left; with ``begun``, each run has one, which may just be starting."""
+        if begun:
+            until(lambda: len(self.sidecars()) >= len(self.directories()))
+        until(lambda: not any(is_alive(pid) for pid in self.sidecars()))
+
+    def until(self, condition) -> None:
+        """Wait for something that has to happen."""
+        until(condition)
+
+    def close(self) -> None:
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+        with contextlib.suppress(TimeoutError):
+            self.settle()
+        for pid in self.sidecars():
+            if is_alive(pid):
+                os.kill(pid, signal.SIGKILL)
+                raise AssertionError(f"the sidecar {pid} was left behind")
+
+
+def until(condition) -> None:
+    """Wait for something that has to happen."""
+    deadline = time.monotonic() + _PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError("it did not happen")
+        time.sleep(0.01)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX" and b"autolog" in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+@pytest.fixture
+def lab(tmp_path: Path):
+    lab = Lab(tmp_path)
+    yield lab
+    lab.close()
+
+
+@pytest.fixture
+def wait_until():
+    return until

@@ -1,0 +1,166 @@
+"""A real server process for tests: started on a free port, killed, started again on the same data and port."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import sqlalchemy as sa
+
+from autolog.server import access, database, tables
+
+_PATIENCE = 30
+
+RUN = "20261122-111134-537-9f3c2a81"
+
+
+class Answer(NamedTuple):
+    """What the server said."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str]
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def code(self) -> str:
+        """Of an error."""
+        return self.json["error"]["code"]
+
+
+class Server:
+    """One server, over a data directory of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = folder / "data"
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("AUTOLOG")}
+        self.port = 0
+        self.process: subprocess.Popen[str] | None = None
+        self.project = "lab"
+        engine = database.connect(None, self.data)
+        database.migrate(engine)
+        with engine.begin() as connection:
+            connection.execute(sa.insert(tables.users).values(name="admin", admin=True, created_at=time.time()))
+            self.admin = access.issue_token(connection, "admin", "admin")
+        self.engine = engine
+
+    def command(self, *words: str) -> str:
+        """``autolog server …``; what it prints."""
+        done = subprocess.run(
+            [sys.executable, "-m", "autolog.cli", "server", *words, "--data", str(self.data)],
+            env=self.environment, capture_output=True, text=True, timeout=_PATIENCE, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def token(self, user: str, role: access.Role = "writer", *, member: bool = False, **options: Any) -> str:
+        """A token of a user, who is made where there is none; with ``member`` of the project."""
+        with self.engine.begin() as connection:
+            known = sa.select(tables.users.c.name).where(tables.users.c.name == user)
+            if connection.execute(known).first() is None:
+                connection.execute(sa.insert(tables.users).values(name=user, admin=False, created_at=time.time()))
+            if member:
+                values = {"project": self.project, "user_name": user, "role": role}
+                connection.execute(sa.insert(tables.members).values(**values))
+            return access.issue_token(connection, user, role, **options)
+
+    @property
+    def run(self) -> Path:
+        """Where the run of the test lies."""
+        return self.data / self.project / RUN
+
+    @property
+    def address(self) -> str:
+        """The path of the run of the test."""
+        return f"/api/v1/projects/{self.project}/runs/{RUN}"
+
+    def start(self) -> None:
+        """Start it, on the port it had before if it had one."""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "autolog.cli", "server", "start", "--data", str(self.data), "--port",
+             str(self.port)],
+            env=self.environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+        line = self.process.stderr.readline()
+        assert "http://127.0.0.1:" in line, line + self.process.stderr.read()
+        self.port = int(line.strip().rpartition(":")[2])
+
+    def end(self, number: int = signal.SIGTERM) -> None:
+        """End it by a signal, and wait until it is gone."""
+        if self.process is not None:
+            self.process.send_signal(number)
+            self.process.communicate(timeout=_PATIENCE)
+            self.process = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, token: str | None = None, **headers: str
+    ) -> Answer:
+        """One request, by the admin unless a token is given (``""``: by nobody)."""
+        token = self.admin if token is None else token
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        if token:
+            named["Authorization"] = f"Bearer {token}"
+        request = urllib.request.Request(self.url + path, data=body, method=method, headers=named)
+        try:
+            with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:
+                return Answer(answer.status, answer.read(), dict(answer.headers))
+        except urllib.error.HTTPError as error:
+            return Answer(error.code, error.read(), dict(error.headers))
+
+    def append(self, data: bytes, offset: int = 0, **options: Any) -> Answer:
+        """Lines of the main journal of the test's run."""
+        return self.ask("POST", f"{self.address}/journals/journal.jsonl?offset={offset}", data, **options)
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[Server]:
+    """A running server that the test may kill."""
+    server = Server(tmp_path / "server")
+    server.start()
+    yield server
+    server.end()
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("server"))
+    server.start()
+    yield server
+    server.end()
+
+
+@pytest.fixture
+def server(shared_server: Server, request: pytest.FixtureRequest) -> Server:
+    """A running server that the tests of a file share; each has a project of its own."""
+    digest = hashlib.sha256(request.node.nodeid.encode()).hexdigest()
+    shared_server.project = f"lab-{digest[:12]}"
+    return shared_server
+
+
+@pytest.fixture
+def eventually():
+    """``eventually(condition)``: wait for something that has to happen."""
+
+    def wait(condition) -> None:
+        deadline = time.monotonic() + _PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline, "it did not happen"
+            time.sleep(0.02)
+
+    return wait
