@@ -1,8 +1,8 @@
 """The time that extras may take: what autolog computes itself, pictures of the estimator, fingerprints of data.
 
-A fit is recorded in less than a millisecond without them. They are paid from an account: 100 ms for the process to begin
-with, so that a small program has them all, and half a percent of the time of each fit. What an extra is expected to
-cost is what it has cost before. One that cannot be paid is left out, and the fit says so.
+A fit is recorded in less than a millisecond without them. They are paid from an account: 100 ms for the process to
+begin with, so that a small program has them all, and half a percent of the time of each fit. What an extra is expected
+to cost is what it has cost before. One that cannot be paid is left out, and the fit says so.
 """
 
 from __future__ import annotations

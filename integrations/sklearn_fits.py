@@ -56,11 +56,11 @@ def begin(estimator: Any, told: Callable[[], tuple[str, Data]], *, foreign: bool
     fit = Fit(run, estimator, method, data)
     fit.series = series
     opened[run.child_id] = fit
+    with guard.guard("sklearn.params"):
+        _log_params(fit)
     if series is None or series.calls == 0:
         with guard.guard("sklearn.data"):
             run.log_fact("data", data.described())
-    with guard.guard("sklearn.params"):
-        _log_params(fit)
     activate(run)
     fit.started = time.perf_counter()
     return fit

@@ -103,7 +103,7 @@ def _harmless(key: str, value: Any, owner: str) -> bool:
         return all(_harmless("", part, owner) for part in value) if len(value) <= 1000 else key != "steps"
     if hasattr(value, "get_params") and not isinstance(value, type):
         return is_safe(value)
-    if key == "verbose" or key.startswith("verbose_"):
+    if key == "verbose":
         return not value
     if key.startswith("copy"):
         return value is not False
