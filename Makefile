@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .NOTPARALLEL:
-.PHONY: demo test test-core lint bench clean
+.PHONY: demo test test-core test-frameworks lint bench bench-programs clean
 
 demo: $(VENV)/.demo
 	@BIN="$(abspath $(BIN))" sh examples/demo.sh
@@ -18,6 +18,11 @@ test: $(VENV)/.frameworks lint
 test-core: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 tests/core
 
+# The oldest and the latest supported version of each named framework, in environments below .venv-frameworks/, and one
+# outside of what is supported. Takes its time; `make test-frameworks ONLY=keras` is one framework.
+test-frameworks: $(VENV)/.dev
+	$(BIN)/python tests/frameworks/matrix.py $(ONLY)
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -26,8 +31,12 @@ lint: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
 
+# Public programs, bare and under autolog.
+bench-programs: $(VENV)/.frameworks
+	$(BIN)/python -m benchmarks.programs --repeat 3 $(ONLY)
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) .venv-frameworks build dist *.egg-info
 
 # A stamp each, so that pip runs only when pyproject.toml changes.
 $(VENV)/.demo: pyproject.toml | $(VENV)/bin/pip
