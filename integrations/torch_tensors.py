@@ -9,9 +9,14 @@ from typing import Any, NamedTuple
 from autolog.integrations.torch_histograms import Pending, begin, plain, quiet, unfit
 from autolog.integrations.weights import Detail, Snapshots
 
-__all__ = ["Taken", "inner", "is_sharded", "named", "reduce"]
+__all__ = ["Taken", "inner", "is_sharded", "named", "prefixes", "reduce"]
 
-_INNER = {"OptimizedModule": "_orig_mod", "DistributedDataParallel": "module", "DataParallel": "module"}
+_INNER = {
+    "OptimizedModule": "_orig_mod",
+    "DistributedDataParallel": "module",
+    "DataParallel": "module",
+    "DeepSpeedEngine": "module",
+}
 _PREFIXES = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
 _SECONDS_A_TENSOR = {"cpu": 1e-4}
 _SECONDS_AN_ELEMENT = {"cpu": 1.5e-8}
@@ -39,6 +44,18 @@ def inner(model: Any) -> Any:
 def is_sharded(model: Any) -> bool:
     """Whether FSDP has replaced the parameters by parts of them (those of FSDP2 say so themselves)."""
     return any(type(part).__name__ == "FullyShardedDataParallel" for part in model.modules())
+
+
+def prefixes(models: list[Any]) -> list[str]:
+    """What the names of several models' parameters begin with: their classes, numbered; of one model nothing."""
+    if len(models) == 1:
+        return [""]
+    names: list[str] = []
+    for model in models:
+        name = type(inner(model)).__name__
+        same = sum(one.partition("-")[0] == name for one in names)
+        names.append(f"{name}-{same}" if same else name)
+    return [f"{name}." for name in names]
 
 
 def named(model: Any) -> list[tuple[str, Any]]:

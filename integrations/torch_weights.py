@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
@@ -18,7 +19,7 @@ from autolog.integrations import weights
 from autolog.integrations.torch_activations import Activations
 from autolog.integrations.torch_compiled import keep_out
 from autolog.integrations.torch_histograms import Pending
-from autolog.integrations.torch_tensors import inner, is_sharded, named, reduce
+from autolog.integrations.torch_tensors import inner, is_sharded, named, prefixes, reduce
 
 if TYPE_CHECKING:
     from autolog.run import Run
@@ -42,11 +43,11 @@ class _Snapshot(NamedTuple):
 class _Watched:
     """One model in training."""
 
-    def __init__(self, snapshots: weights.Snapshots, model: Any, *, hooked: bool) -> None:
+    def __init__(self, snapshots: weights.Snapshots, models: list[Any], *, hooked: bool) -> None:
         self.snapshots = snapshots
         self.run = snapshots.run
-        self.model = ref(inner(model))
-        self.sharded = is_sharded(model)
+        self.models = [(prefix, ref(inner(model))) for prefix, model in zip(prefixes(models), models, strict=True)]
+        self.sharded = any(is_sharded(model) for model in models)
         self.hooked = hooked
         """Whether optimizer steps are told by the hook of all optimizers, or by the integration itself."""
         self.step = int(self.run.step or 0)
@@ -58,16 +59,17 @@ class _Watched:
         self.reading: list[_Snapshot] = []
         """Gradients whose step has no number yet."""
         self.waiting: list[_Snapshot] = []
-        self.probes = [ref(parameter) for parameter in list(model.parameters())[:_PROBES]]
+        self.probes = [ref(tensor) for model in models for tensor in islice(model.parameters(), _PROBES)]
         self.versions: list[int | None] | None = None
-        self.activations = Activations(snapshots, model)
+        self.has_epochs = hooked
+        self.activations = Activations(snapshots, models[0])
         self.want(1, now=snapshots.schedule == "epoch")
 
     # -- when ----------------------------------------------------------------------------------------------------------
 
     def want(self, stride: int, *, now: bool = False) -> None:
         """Have the gradients of the next step read, if a snapshot is due there."""
-        if now or weights.due(self.snapshots.schedule, self.step, self.step + stride, self.run.epoch):
+        if now or weights.due(self.snapshots.schedule, self.step, self.step + stride, epochs=self.has_epochs):
             self.unread = set()
             self.activations.want()
 
@@ -79,7 +81,7 @@ class _Watched:
         before, self.step = self.step, now
         if not self.hooked:
             self.versions = self.look()
-        if weights.due(self.snapshots.schedule, before, now, self.run.epoch):
+        if weights.due(self.snapshots.schedule, before, now, epochs=self.has_epochs):
             self.take_weights()
         self.want(max(1, now - before))
         if self.waiting:
@@ -100,15 +102,29 @@ class _Watched:
 
     # -- what ----------------------------------------------------------------------------------------------------------
 
+    def named(self) -> list[tuple[str, Any]]:
+        alive = [(prefix, model()) for prefix, model in self.models]
+        return [(prefix + name, one) for prefix, model in alive if model is not None for name, one in named(model)]
+
+    def trainable(self) -> list[tuple[str, Any]]:
+        """Parameters that can change."""
+        found = []
+        for name, tensor in self.named():
+            if tensor.requires_grad:
+                found.append((name, tensor))
+            else:
+                self.snapshots.absent("frozen", name)
+        return found
+
     def take_weights(self) -> None:
-        model, step = self.model(), self.run.step
-        if model is None or self.written == step:
+        step = self.run.step
+        if self.written == step:
             return
         self.written = step
         if self.versions is not None and self.versions != self.look():
             self.snapshots.absent("changed since the last step", f"weights of step {step}")
             return
-        taken = reduce(self.snapshots, "weights", lambda: named(model), sharded=self.sharded)
+        taken = reduce(self.snapshots, "weights", self.trainable, sharded=self.sharded)
         if taken is not None:
             norm = "weight_norm" if taken.whole else None
             self.waiting.append(_Snapshot("weights", taken.pending, norm, step, self.run.epoch))
@@ -118,13 +134,10 @@ class _Watched:
         if self.unread is None or id(optimizer) in self.unread:
             return
         self.unread.add(id(optimizer))
-        model = self.model()
-        if model is None:
-            return
 
         def gradients() -> list[tuple[str, Any]]:
             used = {id(tensor) for group in optimizer.param_groups for tensor in group["params"]}
-            return [(name, one.grad) for name, one in named(model) if id(one) in used and one.grad is not None]
+            return [(name, one.grad) for name, one in self.named() if id(one) in used and one.grad is not None]
 
         taken = reduce(self.snapshots, "gradients", gradients, sharded=self.sharded)
         if taken is not None:
@@ -177,32 +190,37 @@ _watched: dict[tuple[str, str | None], _Watched] = {}
 _unhook: Callable[[], None] | None = None
 
 
-def watch(run: Run, model: Any, *, hooked: bool = True, budget: weights.Budget | None = None) -> None:
+def watch(run: Run, *models: Any, hooked: bool = True, budget: weights.Budget | None = None) -> None:
     """A fit begins: have its weights and gradients recorded, if the settings say so. It never raises.
 
     Args:
         run: the child run of the fit, with ``step`` set where it goes on from an earlier one.
-        model: the module in training, in ``torch.compile``, DDP or FSDP or bare. It is kept by a weak reference.
+        *models: the module in training, in ``torch.compile``, DDP or FSDP or bare; several where several are trained
+            together. They are kept by weak references.
         hooked: optimizer steps are told by torch's hook for all optimizers, which is registered as long as such a fit
             goes on. Without it the integration calls :func:`optimizer_stepped`.
         budget: whose time is spent; without it, the process's.
     """
     with guard.guard("weights.watch"):
-        if _key(run) in _watched:
-            return
-        snapshots = weights.begin(run, budget)
+        snapshots = None if _key(run) in _watched or not models else weights.begin(run, budget)
         if snapshots is None:
             return
         with snapshots.spending():
-            _watched[_key(run)] = _Watched(snapshots, model, hooked=hooked)
+            _watched[_key(run)] = _Watched(snapshots, list(models), hooked=hooked)
             if hooked:
                 _hook()
 
 
-def stepped(run: Run) -> None:
-    """An optimizer step is over; the run's ``step`` and ``epoch`` say which. It never raises."""
+def stepped(run: Run, *, epochs: bool = True) -> None:
+    """An optimizer step is over; the run's ``step`` and ``epoch`` say which. It never raises.
+
+    Args:
+        run: that of the fit.
+        epochs: whether :func:`epoch_ended` will be called; else snapshots are taken at the steps 1, 2, 4, 8 …
+    """
     known = _watched.get(_key(run))
     if known is not None:
+        known.has_epochs = epochs
         with guard.guard("weights.stepped"):
             known.stepped()
 

@@ -48,18 +48,18 @@ def every() -> str | int | None:
     return "epoch" if chosen.weights == "epoch" else int(chosen.weights)
 
 
-def due(schedule: str | int, before: int, now: int, epoch: float | None) -> bool:
+def due(schedule: str | int, before: int, now: int, *, epochs: bool) -> bool:
     """Whether a snapshot is due at step ``now``, the last look having been at step ``before``.
 
     Args:
-        schedule: see :func:`every`. A loop that is known to have no epochs has its snapshots at the steps 1, 2, 4, 8 …
+        schedule: see :func:`every`.
         before: an earlier step.
         now: the step reached.
-        epoch: the current epoch, if there is one.
+        epochs: whether the training has epochs; one without has its snapshots at the steps 1, 2, 4, 8 …
     """
     if isinstance(schedule, int):
         return now // schedule > before // schedule
-    return epoch is None and now.bit_length() > before.bit_length()
+    return not epochs and now.bit_length() > before.bit_length()
 
 
 class Budget:
@@ -125,7 +125,7 @@ class Snapshots:
         self._skipped_in_a_row = 0
         self._taken: dict[str, int] = {}
         self._skipped: dict[str, int] = {}
-        self._absent: dict[str, list[str]] = {}
+        self._absent: dict[str, dict[str, None]] = {}
         self._spent = 0.0
         self._costs: dict[str, float] = {}
         self._said: dict[str, Any] = {}
@@ -185,9 +185,7 @@ class Snapshots:
 
     def absent(self, reason: str, name: str) -> None:
         """A tensor that is not shown, and why."""
-        names = self._absent.setdefault(reason, [])
-        if name not in names:
-            names.append(name)
+        self._absent.setdefault(reason, {})[name] = None
 
     def write(
         self, kind: str, histograms: Mapping[str, Mapping[str, Any]], step: float | None, epoch: float | None
@@ -216,7 +214,7 @@ class Snapshots:
             told["reduced_to"] = DETAILS[self._level]._asdict()
         if self._absent:
             told["absent"] = {
-                reason: {"count": len(names), "names": names[:_NAMED]} for reason, names in self._absent.items()
+                reason: {"count": len(names), "names": list(names)[:_NAMED]} for reason, names in self._absent.items()
             }
         if told != self._said:
             self._said = told

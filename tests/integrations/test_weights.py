@@ -164,10 +164,10 @@ def test_the_public_method(autolog_run):
 
 
 def test_due():
-    assert [step for step in range(1, 12) if weights.due(5, step - 1, step, 0)] == [5, 10]
-    assert weights.due(5, 4, 11, 0)  # a step that was jumped over is not lost
-    assert [step for step in range(1, 40) if weights.due("epoch", step - 1, step, None)] == [1, 2, 4, 8, 16, 32]
-    assert not any(weights.due("epoch", step - 1, step, 0) for step in range(1, 40))
+    assert [step for step in range(1, 12) if weights.due(5, step - 1, step, epochs=True)] == [5, 10]
+    assert weights.due(5, 4, 11, epochs=True)  # a step that was jumped over is not lost
+    assert [step for step in range(1, 40) if weights.due("epoch", step - 1, step, epochs=False)] == [1, 2, 4, 8, 16, 32]
+    assert not any(weights.due("epoch", step - 1, step, epochs=True) for step in range(1, 40))
 
 
 class Clock:
@@ -380,7 +380,7 @@ def test_a_loop_without_epochs_and_one_that_changes_its_weights_itself(every_epo
                 optimizer.step()
                 torch_weights.optimizer_stepped(run, optimizer)
                 run.step = step
-                torch_weights.stepped(run)
+                torch_weights.stepped(run, epochs=False)
             if changed:
                 network.load_state_dict(model(1).state_dict())
             torch_weights.unwatch(run)
@@ -396,11 +396,10 @@ def test_a_loop_without_epochs_and_one_that_changes_its_weights_itself(every_epo
 
 def test_each_optimizer_has_gradients_of_its_own(every_epoch):
     generator, critic = model(1), model(2)
-    both = torch.nn.ModuleDict({"generator": generator, "critic": critic})
     first, second = (torch.optim.SGD(part.parameters(), lr=0.01) for part in (critic, generator))
     truth = {}
     with autolog.start_run().child("gan", "fit") as run:
-        torch_weights.watch(run, both)
+        torch_weights.watch(run, critic, generator)
         run.epoch = 0
         for step in range(1, 7):
             optimizer, part = (second, generator) if step % 3 == 0 else (first, critic)
@@ -415,8 +414,9 @@ def test_each_optimizer_has_gradients_of_its_own(every_epoch):
     (fit,) = every_epoch.read().children
     taken = assets(fit, "gradients")
     assert [asset.step for asset in taken] == [1, 3]
-    assert [name.split(".")[0] for name in histograms(every_epoch, taken[0])] == ["critic"] * 4
-    assert [name.split(".")[0] for name in histograms(every_epoch, taken[1])] == ["generator"] * 4
+    assert [name.split(".")[0] for name in histograms(every_epoch, taken[0])] == ["Sequential"] * 4
+    assert [name.split(".")[0] for name in histograms(every_epoch, taken[1])] == ["Sequential-1"] * 4
+    assert len(histograms(every_epoch, *assets(fit, "weights"))) == 8
     assert fit.series("autolog/gradient_norm") == [(1, pytest.approx(truth[1]))]
     assert fit.series("autolog/gradient_norm-1") == [(3, pytest.approx(truth[3]))]
 
@@ -446,7 +446,7 @@ def test_tensors_of_every_kind(every_epoch):
             self.meta = torch.nn.Parameter(torch.empty(3, device="meta"))
             self.complex = torch.nn.Parameter(torch.ones(2, dtype=torch.complex64))
             self.bytes = torch.nn.Parameter(torch.ones(2, dtype=torch.uint8), requires_grad=False)
-            self.wrapped = torch.nn.Parameter(Scale((2, 2)), requires_grad=False)
+            self.wrapped = torch.nn.Parameter(Scale((2, 2)))
             self.nothing = torch.nn.Parameter(torch.empty(0))
             self.half_ = torch.nn.Parameter(torch.ones(2, dtype=torch.float16))
             self.brain = torch.nn.Parameter(torch.ones(2, dtype=torch.bfloat16))
@@ -476,7 +476,7 @@ def test_tensors_of_every_kind(every_epoch):
         "not initialised": ["lazy.weight", "lazy.bias"],
         "on the device meta": ["meta"],
         "of type complex64": ["complex"],
-        "of type uint8": ["bytes"],
+        "frozen": ["bytes"],
         "a Scale": ["wrapped"],
         "empty": ["nothing"],
         "sparse": ["gradients of sparse.weight"],
