@@ -167,16 +167,29 @@ def _assets(run: RunSummary) -> Iterator[RenderableType]:
     if not run.assets:
         return
     yield heading("Assets")
+    series: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for asset in run.assets:
+        series.setdefault((asset["name"], asset["kind"]), []).append(asset)
     rows = [
         [
-            text.shorten(asset["name"], 40),
-            asset["kind"],
-            text.size(asset.get("size") or 0),
-            asset.get("path") or asset.get("uri") or "",
+            text.shorten(name, 40),
+            kind,
+            text.size(sum(asset.get("size") or 0 for asset in assets)),
+            _place(assets),
         ]
-        for asset in run.assets
+        for (name, kind), assets in series.items()
     ]
     yield plain_table(["name", "kind", "size", "where"], rows, right=["size"])
+
+
+def _place(assets: list[dict[str, Any]]) -> str:
+    """Where an asset lies; of a series of one name, how many there are, of which steps, and where the last one lies."""
+    last = str(assets[-1].get("path") or assets[-1].get("uri") or "")
+    if len(assets) == 1:
+        return last
+    steps = [asset["step"] for asset in assets if asset.get("step") is not None]
+    which = f" at the steps {text.number(min(steps))} … {text.number(max(steps))}" if steps else ""
+    return f"{len(assets)}{which}, the last: {last}"
 
 
 def _health(run: RunSummary) -> Iterator[RenderableType]:
