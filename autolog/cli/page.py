@@ -164,20 +164,22 @@ def _other(run: RunSummary) -> Iterator[RenderableType]:
 
 
 def _assets(run: RunSummary) -> Iterator[RenderableType]:
-    if not run.assets:
+    fit = merged_child(run)
+    assets = run.assets if fit is None else [*run.assets, *fit.assets]
+    if not assets:
         return
     yield heading("Assets")
     series: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for asset in run.assets:
+    for asset in assets:
         series.setdefault((asset["name"], asset["kind"]), []).append(asset)
     rows = [
         [
             text.shorten(name, 40),
             kind,
-            text.size(sum(asset.get("size") or 0 for asset in assets)),
-            _place(assets),
+            text.size(sum(asset.get("size") or 0 for asset in same)),
+            _place(same),
         ]
-        for (name, kind), assets in series.items()
+        for (name, kind), same in series.items()
     ]
     yield plain_table(["name", "kind", "size", "where"], rows, right=["size"])
 
