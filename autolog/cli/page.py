@@ -10,6 +10,7 @@ from rich.text import Text
 from autolog.cli import facts, text
 from autolog.cli.console import heading, plain_table
 from autolog.cli.table import telling
+from autolog.store.summary import merged_child
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
