@@ -28,7 +28,7 @@ def counts(true: Any, predicted: Any) -> Counts | None:
     """Count pairs of labels; ``None`` where these are no two lists of labels, or have more than ``CLASSES``."""
     import numpy as np
 
-    true, predicted = np.asarray(true), np.asarray(predicted)
+    true, predicted = _labels(true), _labels(predicted)
     if (
         true.ndim != 1
         or true.shape != predicted.shape
@@ -43,6 +43,16 @@ def counts(true: Any, predicted: Any) -> Counts | None:
     places = places.reshape(-1)
     cells = places[: len(true)] * size + places[len(true) :]
     return Counts(labels.tolist(), np.bincount(cells, minlength=size * size).reshape(size, size))
+
+
+def _labels(values: Any) -> Any:
+    """An array of labels; texts that pandas and others keep as objects become an array of texts."""
+    import numpy as np
+
+    array = np.asarray(values)
+    if array.dtype.kind == "O" and array.ndim == 1 and all(isinstance(value, str) for value in array):
+        return array.astype(str)
+    return array
 
 
 def classification(found: Counts) -> dict[str, float]:
