@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import sys
 from collections.abc import Iterable, Iterator
 from types import CodeType, FrameType
@@ -15,6 +16,7 @@ _LIBRARIES = {
 }  # fmt: skip
 _FRAMES = 64
 _OWN_LOCALS = {"locals", "vars", "dir", "eval", "exec", "_getframe", "currentframe"}
+_VARIABLE = ("LOAD_GLOBAL", "LOAD_NAME")
 _IS_FUNCTION = 1
 """``CO_OPTIMIZED``; elsewhere ``f_locals`` is the namespace itself."""
 _library: dict[str, bool] = {}
@@ -84,5 +86,13 @@ def _is_untouchable(code: CodeType) -> bool:
     if known is None:
         if len(_untouchable) > 1000:  # a notebook makes new code at every cell
             _untouchable.clear()
-        known = _untouchable[id(code)] = code, not _OWN_LOCALS.isdisjoint(code.co_names)
+        known = _untouchable[id(code)] = code, _sees_its_locals(code)
     return known[1]
+
+
+def _sees_its_locals(code: CodeType) -> bool:
+    found = _OWN_LOCALS.intersection(code.co_names)
+    if found != {"eval"}:
+        return bool(found)
+    # Most often it is the method of a model.
+    return any(each.argval == "eval" and each.opname in _VARIABLE for each in dis.get_instructions(code))
