@@ -210,6 +210,7 @@ def at_end() -> None:
         _trainings.pop().settle()
     here.training = None
     here.resting = []
+    here.losses = []  # no step of this run has followed
 
 
 def forked() -> None:

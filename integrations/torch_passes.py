@@ -14,15 +14,18 @@ _MOST = 16
 
 
 class Pass:
-    """One ``iter(loader)``, from then on; it keeps neither the loader nor the iterator alive."""
+    """One ``iter(loader)``, from then on; it keeps neither the iterator alive, nor the loader without it."""
 
     __slots__ = (
-        "_before", "_is_sized", "_rows", "_size", "_told_rows", "_whole", "ended", "iterator", "loader", "seen", "told",
+        "__weakref__", "_before", "_held", "_is_sized", "_loader", "_rows", "_size", "_told_rows", "_whole", "ended",
+        "iterator", "seen", "told",
     )  # fmt: skip
 
     def __init__(self, loader: Any, iterator: Any) -> None:
-        self.loader = ref(loader)
-        self.iterator = ref(iterator)
+        self._loader = ref(loader)
+        # `for batch in DataLoader(...)` keeps the iterator only; with persistent workers the loader keeps that.
+        self._held = None if getattr(loader, "_iterator", None) is iterator else loader
+        self.iterator = ref(iterator, self._let_go)
         self.seen = 0
         """Batches taken, when last looked at."""
         self.ended = self.told = time.perf_counter()
@@ -33,6 +36,17 @@ class Pass:
         self._is_sized = False
         self._whole: int | None = None
         self._rows: int | None = None
+
+    def _let_go(self, _: object) -> None:
+        self._held = None
+
+    def loader(self) -> Any:
+        """The loader, if it is still there."""
+        return self._loader()
+
+    def is_going_on(self) -> bool:
+        """Whether batches can still be taken."""
+        return self.iterator() is not None
 
     def moved(self) -> bool:
         """Whether batches have been taken since the last time."""
@@ -45,6 +59,7 @@ class Pass:
 
     def know(self, loader: Any) -> None:
         """This pass is one of a training: keep how large its batches are, for when the loader is gone."""
+        self._held = None
         self._size = getattr(loader, "batch_size", None)
         self._is_sized = bool(loader.drop_last) or not _is_iterable(loader)
         if not _is_iterable(loader) and not loader.drop_last:

@@ -22,6 +22,7 @@ _WRAPPERS = {
     "DistributedDataParallel": "module",
     "DataParallel": "module",
     "FullyShardedDataParallel": "_fsdp_wrapped_module",
+    "_FabricModule": "_forward_module",
 }
 
 
@@ -50,7 +51,8 @@ def look(frame: FrameType | None) -> Surroundings:
     for value in _values(frame):
         for kind, held in zip(kinds, found, strict=True):
             if issubclass(type(value), kind):  # not isinstance: a proxy may answer that with code of its own
-                held.setdefault(id(value), value)
+                bare = _bare(value) if kind is torch.optim.Optimizer else value
+                held.setdefault(id(bare), bare)
     return Surroundings(*(list(held.values()) for held in found))
 
 
@@ -79,6 +81,13 @@ def unwrapped(module: Any) -> Any:
             return module
         module = inner
     return module
+
+
+def _bare(optimizer: Any) -> Any:
+    """The optimizer inside Fabric's or accelerate's: it is the one that steps."""
+    own = optimizer.__dict__
+    inner = own.get("_optimizer", own.get("optimizer"))
+    return inner if hasattr(inner, "param_groups") else optimizer
 
 
 def _values(frame: FrameType | None) -> Iterator[Any]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from types import FrameType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from autolog.events import ChildEnd, Metrics, to_wire
 from autolog.integrations import torch_epochs
-from autolog.integrations.torch_describing import describe_model, describe_optimizer, describe_schedulers, rate_names
+from autolog.integrations.torch_describing import describe_model, describe_optimizer, describe_schedulers
 from autolog.integrations.torch_passes import Pass, loader_fact
+from autolog.integrations.torch_stepping import Losses, Stepping, rates
 from autolog.integrations.torch_surroundings import covering, look
-from autolog.integrations.torch_values import Reading, read
+from autolog.integrations.torch_values import Reading
 from autolog.integrations.torch_waiting import Waiting
 from autolog.media.numbers import number
 
@@ -21,40 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Losses", "Training"]
 
-Losses: TypeAlias = "list[tuple[str, float | Reading]]"
-"""What has been backpropagated since the last step, in order, by name."""
-
 _SPEED_EVERY = 30.0
 """Seconds after which the speed of a pass that goes on is told."""
 _MODES = 100
 _LOADERS = 16
 _now = time.time
-
-
-class _Stepping:
-    """One optimizer of a training: how often it has stepped, and what it is called."""
-
-    __slots__ = ("count", "fact", "names", "number", "optimizer", "same")
-
-    def __init__(self, optimizer: Any, number: int, same: int) -> None:
-        self.optimizer = ref(optimizer)
-        self.count = 0
-        self.number = number
-        self.same = same
-        """How many of its class there are before it."""
-        self.names = rate_names(optimizer, same)
-        self.fact: dict[str, Any] = {}
-
-
-def _rates(names: list[str], groups: list[dict[str, Any]]) -> Losses:
-    rates: Losses = []
-    for name, group in zip(names, groups, strict=True):
-        rate = group.get("lr")
-        if type(rate) is not float and hasattr(rate, "device"):
-            rate = read(rate)
-        if rate is not None:
-            rates.append((name, rate))
-    return rates
 
 
 class Training:
@@ -75,13 +47,14 @@ class Training:
         self.run = parent.open_child(type(optimizer if model is None else model).__name__, "fit", "torch")
         self.top = 0
         self.place: Pass | None = None
-        self._stepping: dict[int, _Stepping] = {}
+        self._stepping: dict[int, Stepping] = {}
         self._joined = 0
         self._expected = [ref(other) for other in around.optimizers]
         self._waiting = Waiting(self._put)
         self._epoch: float | None = None
         self._epochs = torch_epochs.find(frame)
         self._loader: Any = None
+        self._data: dict[str, Any] = {}
         self._evaluated: list[Any] = []
         self._model = None if model is None else ref(model)
         self._modes = 0
@@ -110,25 +83,25 @@ class Training:
         if known is not None and known.optimizer() is optimizer:
             return True
         if self.place is not None:
-            return place is self.place
+            return place is self.place and self.place.is_going_on()
         return any(other() is optimizer for other in self._expected)
 
     def is_over(self) -> bool:
         """Whether none of its optimizers can step again."""
         return all(known.optimizer() is None for known in self._stepping.values())
 
-    def _join(self, optimizer: Any) -> _Stepping:
+    def _join(self, optimizer: Any) -> Stepping:
         for key in [key for key, known in self._stepping.items() if known.optimizer() is None]:
             del self._stepping[key]
         name = type(optimizer).__name__
         taken = {known.same for known in self._stepping.values() if type(known.optimizer()).__name__ == name}
         same = next(index for index in range(len(taken) + 1) if index not in taken)
-        stepping = self._stepping[id(optimizer)] = _Stepping(optimizer, self._joined, same)
+        stepping = self._stepping[id(optimizer)] = Stepping(optimizer, self._joined, same)
         self._joined += 1
         self._describe(stepping)
         return stepping
 
-    def _describe(self, stepping: _Stepping) -> None:
+    def _describe(self, stepping: Stepping) -> None:
         """Record an optimizer, and the first one again as soon as there are several, which are numbered."""
         several = self._joined > 1 or len(self._expected) > 1
         first = self._joined == 2 and len(self._expected) < 2
@@ -165,9 +138,9 @@ class Training:
         self.parent.epoch = self.run.epoch = self._epoch
         groups = optimizer.param_groups
         if len(groups) != len(stepping.names):
-            stepping.names = rate_names(optimizer, stepping.same)
+            stepping.name_groups(optimizer)
             self._describe(stepping)
-        self._write(losses, _rates(stepping.names, groups), stepping.count)
+        self._write(losses, rates(stepping.names, groups), stepping.count)
 
     def skip(self, optimizer: Any, losses: Losses, skipped: int) -> None:
         """A step was left out: gradients were not finite. Its losses belong to the step that it would have been."""
@@ -263,7 +236,10 @@ class Training:
         known = self._loader() if self._loader is not None else None
         if known is None:
             self._loader = ref(loader)
-            self.run.log_fact("data", loader_fact(loader))
+            fact = loader_fact(loader)
+            if fact != self._data:  # a program may make a new loader for each epoch
+                self._data = fact
+                self.run.log_fact("data", fact)
         own = None if self._epochs is None else self._epochs.value(frame)
         if own is not None:
             self._epoch = own
