@@ -111,11 +111,16 @@ class LightningIntegration:
 
     def _run(self, call: Call) -> Hook:
         trainer = call.instance
-        if not trainer.is_global_zero or is_explicit(trainer.callbacks, "callback"):
+        if not _reports(trainer) or is_explicit(trainer.callbacks, "callback"):
             yield
             return
         with self.fit(trainer, call.argument("model")):
             yield
+
+
+def _reports(trainer: Any) -> bool:
+    """Whether this is rank 0. Processes that Lightning spawns begin before it has settled their global rank."""
+    return bool(trainer.is_global_zero) and trainer.local_rank == 0 and trainer.node_rank == 0
 
 
 def _launch(call: Call) -> Hook:  # noqa: ARG001  hooks get their call
