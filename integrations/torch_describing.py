@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from autolog.integrations.torch_facts import model_fact, optimizer_facts, optimizer_params, scheduler_fact
+from autolog.integrations.torch_facts import model_fact, optimizer_facts, optimizer_params, own_class, scheduler_fact
 from autolog.integrations.torch_structure import structure
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def describe_model(run: Run, model: Any, wrapped: Any) -> None:
     """
     whole = _whole_count(wrapped)
     fact = {**model_fact(model), "training": bool(model.__dict__.get("training"))}
-    modules = [[name, type(part).__name__] for name, part in model.named_modules() if name]
+    modules = [[name, own_class(part).__name__] for name, part in model.named_modules() if name]
     fact["modules"] = modules[:_MODULES]
     if len(modules) > _MODULES:
         fact["modules_left_out"] = len(modules) - _MODULES
@@ -36,7 +36,9 @@ def describe_model(run: Run, model: Any, wrapped: Any) -> None:
         fact |= {"parameters": whole, "sharded": True}
         for name in ("parts", "trainable_parameters"):
             fact.pop(name)
-    if wrapped is not model:
+    if own_class(model) is not type(model):
+        fact["wrapped_in"] = "fully_shard"
+    elif wrapped is not model:
         fact["wrapped_in"] = type(wrapped).__name__
     run.log_fact("model", fact)
 

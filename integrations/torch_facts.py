@@ -12,6 +12,7 @@ __all__ = [
     "model_fact",
     "optimizer_facts",
     "optimizer_params",
+    "own_class",
     "parameter_count",
     "plain_attributes",
     "scheduler_fact",
@@ -37,7 +38,7 @@ def model_fact(model: Any) -> dict[str, Any]:
         "trainable_parameters": sum(_count(parameter) for parameter in parameters if parameter.requires_grad),
         "buffers": sum(map(_count, model.buffers())),
         "parts": [
-            {"name": name, "class": type(part).__name__, "parameters": sum(map(_count, part.parameters()))}
+            {"name": name, "class": own_class(part).__name__, "parameters": sum(map(_count, part.parameters()))}
             for name, part in model.named_children()
         ],
     }
@@ -180,6 +181,14 @@ def _count(tensor: Any) -> int:
         return 0
 
 
-def _class_name(instance: Any) -> str:
+def own_class(instance: Any) -> type:
+    """The class of a module or optimizer as the program has it: FSDP's second version replaces it by one of its own."""
     kind = type(instance)
+    if kind.__module__.startswith("torch.distributed.fsdp.") and len(kind.__bases__) == 2:
+        return kind.__bases__[1]
+    return kind
+
+
+def _class_name(instance: Any) -> str:
+    kind = own_class(instance)
     return f"{kind.__module__}.{kind.__qualname__}"

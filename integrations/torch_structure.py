@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autolog.integrations.torch_facts import parameter_count
+from autolog.integrations.torch_facts import own_class, parameter_count
 
 __all__ = ["structure"]
 
@@ -31,7 +31,7 @@ def _line(path: str, module: Any) -> str:
     count = sum(map(parameter_count, module.parameters()))
     held = module.__dict__.get("_parameters", {})
     own = ", ".join(_shape(key, tensor) for key, tensor in held.items() if tensor is not None)
-    kind = type(module).__name__
+    kind = own_class(module).__name__
     return f"{indent}{name}: {kind}  {count:,}  {own}".rstrip() if name else f"{kind}  {count:,}  {own}".rstrip()
 
 

@@ -10,6 +10,7 @@ from weakref import ref
 from autolog.events import ChildEnd, Metrics, to_wire
 from autolog.integrations import torch_epochs
 from autolog.integrations.torch_describing import describe_model, describe_optimizer, describe_schedulers
+from autolog.integrations.torch_facts import own_class
 from autolog.integrations.torch_passes import Pass, loader_fact
 from autolog.integrations.torch_stepping import Losses, Stepping, rates
 from autolog.integrations.torch_surroundings import covering, look
@@ -44,7 +45,7 @@ class Training:
         parameters = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
         wrapped, model = covering(around.modules, parameters)
         self.parent = parent
-        self.run = parent.open_child(type(optimizer if model is None else model).__name__, "fit", "torch")
+        self.run = parent.open_child(own_class(optimizer if model is None else model).__name__, "fit", "torch")
         self.top = 0
         self.place: Pass | None = None
         self._stepping: dict[int, Stepping] = {}

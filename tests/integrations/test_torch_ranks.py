@@ -1,0 +1,64 @@
+"""Two processes under torchrun: DDP, a sharded optimizer, FSDP of both versions; with and without autolog."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from autolog.testing import recording
+from tests.integrations.conftest import environment
+
+BIN = Path(sys.executable).parent
+PROGRAM = Path(__file__).parents[1] / "programs" / "torch_sharded.py"
+KINDS = ["ddp", "zero", "fsdp2", "fsdp1-original", "fsdp1-flat"]
+
+
+def launched(folder, *command, **variables):
+    folder.mkdir()
+    done = subprocess.run(
+        [*map(str, command), str(BIN / "torchrun"), "--nproc-per-node", "2", "--standalone", str(PROGRAM), *KINDS],
+        cwd=folder, env=environment(folder) | {"TORCH_CPP_LOG_LEVEL": "ERROR"} | variables, capture_output=True,
+        text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return [line.split() for line in done.stdout.splitlines() if line.split()[0] in KINDS], recording(folder / "runs")
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """What the program printed of each kind, and the recording."""
+    folder = tmp_path_factory.mktemp("ranks")
+    off, nothing = launched(folder / "off", AUTOLOG="off")
+    on, told = launched(folder / "on", BIN / "autolog", "run", "--")
+    assert nothing.records == []
+    assert on == off  # to the bit: every loss is printed in full
+    return {kind: [float(value) for name, value in on if name == kind] for kind in KINDS}, told
+
+
+def test_one_run_whose_rank_0_reports(ran):
+    _, told = ran
+    assert told.problems == []
+    assert len(list(told.root.glob("*/*/journal.jsonl"))) == 1
+    assert [(child.name, child.kind) for child in told.children] == [("Net", "fit")] * len(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_losses_steps_and_epochs(ran, kind):
+    losses, told = ran
+    fit = told.children[KINDS.index(kind)]
+    expected = list(zip(range(1, 7), [0, 0, 0, 1, 1, 1], losses[kind], strict=True))
+    assert fit.points("loss") == expected
+    rate = "lr-ZeroRedundancyOptimizer" if kind == "zero" else "lr-Adam"
+    assert fit.series(rate) == [(step, 0.01) for step in range(1, 7)]
+
+
+def test_the_whole_model_is_told_not_this_ranks_shard(ran):
+    _, told = ran
+    models = [child.facts["model"] for child in told.children]
+    assert [model["class"] for model in models] == ["__main__.Net"] * len(KINDS)
+    assert [model["parameters"] for model in models] == [65] * len(KINDS)
+    wrapped = ["DistributedDataParallel"] * 2 + ["fully_shard"] + ["FullyShardedDataParallel"] * 2
+    assert [model["wrapped_in"] for model in models] == wrapped
+    assert "inner: Linear  56  weight [8, 6], bias [8]" in models[2]["summary"]
+    assert [model.get("sharded") for model in models] == [None, None, None, True, True]
