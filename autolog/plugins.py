@@ -157,6 +157,8 @@ BUILT_IN = (
         "pytorch_lightning.trainer.trainer",
         "autolog.integrations.pytorch_lightning:integration",
     ),
+    Entry("fabric", "lightning.fabric.fabric", "autolog.integrations.fabric:integration"),
+    Entry("lightning_fabric", "lightning_fabric.fabric", "autolog.integrations.fabric:lightning_fabric"),
     Entry("transformers", "transformers.trainer", "autolog.integrations.transformers:integration"),
     Entry("trl", "trl.trainer.base_trainer", "autolog.integrations.trl:integration"),
     Entry(

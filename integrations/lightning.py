@@ -170,7 +170,7 @@ def _settled(fit: Fit) -> Iterator[None]:
         yield
     finally:
         with guard.guard("lightning.values"):
-            fit.late.settle(wait=True)
+            fit.late.finish()
 
 
 def _log_trainer_params(fit: Fit, trainer: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ __all__ = ["Late", "begin", "settled"]
 
 _COPY = ("cuda", "xpu")
 _HELD = 256
+_PATIENCE = 10.0
+"""Seconds that the end of a fit waits for a device."""
 
 
 def begin(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,8 +40,16 @@ def begin(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def settled(value: Any) -> Any:
-    """One value that is needed now, such as a checkpoint's score; waits for the device, without its being stopped."""
-    return _value(begin({"": value}).get(""))
+    """One value that is needed now, such as a checkpoint's score: Lightning itself has just read it.
+
+    Args:
+        value: a number or tensor.
+
+    Returns:
+        The number; ``None`` where the device does not give it.
+    """
+    now = begin({"": value}).get("")
+    return _value(now) if _arrives([now], time.monotonic() + _PATIENCE) else None
 
 
 class Late:
@@ -63,28 +74,50 @@ class Late:
         if any(_is_late(value) for value in (*values.values(), step, epoch)):
             self._waiting.append((values, step, epoch))
         elif values:
-            self._run.captured_metrics(values, step, epoch)
+            self._run.captured_metrics(values, _whole(step), _whole(epoch))
 
-    def settle(self, *, wait: bool = False, held: bool = False) -> None:
+    def settle(self, *, held: bool = False) -> None:
         """Record what has arrived.
 
         Args:
-            wait: also what has not: the fit is over.
             held: also what can only be read by waiting: an epoch is over, where Lightning waits too.
         """
         while self._waiting:
-            record = self._waiting[0]
-            parts = (*record[0].values(), record[1], record[2])
-            if not wait:
-                if any(type(part) is Reading and not part.ready() for part in parts):
-                    return
-                if not held and len(self._waiting) < _HELD and any(map(_is_tensor, parts)):
-                    return
-            self._waiting.popleft()
-            values, step, epoch = record
-            self._run.captured_metrics(
-                {name: _value(value) for name, value in values.items()}, _whole(step), _whole(epoch)
-            )
+            parts = _parts(self._waiting[0])
+            if any(type(part) is Reading and not part.ready() for part in parts):
+                return
+            if not held and len(self._waiting) < _HELD and any(map(_is_tensor, parts)):
+                return
+            self._write(self._waiting.popleft())
+
+    def finish(self) -> None:
+        """Record the rest: the fit is over. A device that hangs is waited for only a while."""
+        deadline = time.monotonic() + _PATIENCE
+        while self._waiting and _arrives(_parts(self._waiting[0]), deadline):
+            self._write(self._waiting.popleft())
+        if self._waiting:
+            lost = sum(len(values) for values, _, _ in self._waiting)
+            self._waiting.clear()
+            self._run.log_health("lost", "lightning", lost, "values that the device has not given in time")
+
+    def _write(self, record: tuple[dict[str, Any], Any, Any]) -> None:
+        values, step, epoch = record
+        self._run.captured_metrics(
+            {name: _value(value) for name, value in values.items()}, _whole(_value(step)), _whole(_value(epoch))
+        )
+
+
+def _parts(record: tuple[dict[str, Any], Any, Any]) -> list[Any]:
+    return [*record[0].values(), record[1], record[2]]
+
+
+def _arrives(parts: list[Any], deadline: float) -> bool:
+    """Whether all of them are there before the deadline."""
+    while any(type(part) is Reading and not part.ready() for part in parts):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.0001)
+    return True
 
 
 def _is_late(value: Any) -> bool:
@@ -101,9 +134,8 @@ def _value(value: Any) -> Any:
     return value.value() if type(value) is Reading else value.item() if _is_tensor(value) else value
 
 
-def _whole(value: Any) -> Any:
+def _whole(number: Any) -> Any:
     """A step or epoch; Lightning keeps the one a program logs as a float."""
-    number = _value(value)
     return int(number) if type(number) is float and number.is_integer() else number
 
 
