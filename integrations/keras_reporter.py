@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from autolog import patching
-from autolog.integrations import keras_facts
+from autolog.integrations import keras_facts, keras_weights
 from autolog.integrations.keras_callbacks import Callbacks
 from autolog.integrations.keras_model import record_model
 from autolog.integrations.keras_rates import Rates, number, unwrapped
@@ -102,6 +102,7 @@ class Reporter:
         self._initial_epoch: int | None = None
         self._described = False
         self._closed = False
+        self._weights = keras_weights.begin(child, model)
         if self._wants_rates:
             training(self.rates, begins=True)
 
@@ -131,6 +132,8 @@ class Reporter:
         training(self.rates, begins=False)
         if patching.is_silent():
             return
+        if self._weights is not None:
+            self._weights.end()
         self._describe()
         if told := self.used.outcomes(finished=finished):
             self.child.log_fact("callbacks", told)
@@ -221,6 +224,8 @@ class Reporter:
             values = {**self.rates.epoch_end(self.steps.counted if self.steps.moved else 0, own), **values}
         values.update(self._loss_scale())
         self.child.captured_metrics(values, step, epoch)
+        if self._weights is not None:
+            self._weights.epoch_ended(step, epoch)
         self.used.epoch_end(epoch, logs, self.model)
 
     def _loss_scale(self) -> dict[str, float]:

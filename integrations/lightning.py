@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from autolog import current, guard, plugins
+from autolog.integrations import torch_weights
 from autolog.integrations.lightning_arguments import given_to, watch_arguments
 from autolog.integrations.lightning_captures import CAPTURES
 from autolog.integrations.lightning_checkpoints import absolute, log_saved
@@ -158,6 +159,7 @@ def _watched(fit: Fit, trainer: Any, model: Any) -> Iterator[None]:
     finally:
         with guard.guard("lightning.end"):
             if run.kind == "fit":
+                torch_weights.unwatch(run)
                 fit.log_speed(trainer)
                 if fit.options.checkpoints:
                     fit.checkpoints.end(trainer)
@@ -190,6 +192,7 @@ def _begin_stage(call: Call) -> Hook:
         fit.run.log_fact("model", described(trainer.lightning_module, fit.summary))
         if trainer.state.fn == "fit":
             optimizer_records(fit.run, trainer)
+            torch_weights.watch(fit.run, trainer.model)
         if trainer.ckpt_path is not None:
             _log_restored(fit.run, trainer)
     yield

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from autolog.integrations import torch_weights
 from autolog.integrations.lightning_arguments import given_to
 from autolog.integrations.lightning_checkpoints import Checkpoints
 from autolog.integrations.lightning_facts import data_fact
@@ -89,6 +90,8 @@ class Fit:
             self.rates_now, self._fresh = {}, False
             return
         self.batches += 1
+        if self.params is not None:
+            torch_weights.stepped(self.run)
         if self.options.throughput:
             self.speed.begin(batch, trainer.global_step)
         self._fresh = self._is_due(connector)
@@ -190,6 +193,9 @@ class Fit:
 
     def end_epoch(self, trainer: Any) -> None:
         """A training epoch is over."""
+        if self.params is not None and not self._trying:
+            self.run.step, self.run.epoch = trainer.global_step, trainer.current_epoch
+            torch_weights.epoch_ended(self.run)
         self.log_speed(trainer)
         self.late.settle(held=True)
 

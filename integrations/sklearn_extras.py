@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from autolog.integrations import sklearn_features, sklearn_training
+from autolog.integrations import sklearn_features, sklearn_training, sklearn_weights
 from autolog.integrations.sklearn_allowance import allowance
 from autolog.integrations.sklearn_data import Data
 from autolog.run import Run
@@ -32,6 +32,12 @@ def record(run: Run, estimator: Any, data: Data, *, diagram: bool) -> list[str]:
             f"training {kind}",
             sklearn_training.expected(estimator, data),
             lambda: sklearn_training.record(run, estimator, data),
+        ),
+        (
+            "weights",
+            f"weights {kind}",
+            sklearn_weights.expected(estimator),
+            lambda: sklearn_weights.record(run, estimator),
         ),
         ("diagram", "diagram", 0.01 if diagram else None, lambda: _diagram(run, estimator)),
     ]

@@ -108,6 +108,8 @@ def iterated(call: Call) -> Hook:
     training = None if is_quiet() else here.training
     if training is not None and here.suspect is not None:
         settle_evaluation(here, training)
+    if training is not None:
+        training.passes_on(call.instance)
     if not sys.modules["torch"].is_grad_enabled():
         if training is not None:
             training.evaluates(call.instance)

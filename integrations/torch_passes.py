@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 from weakref import ref
 
@@ -18,13 +19,15 @@ class Pass:
 
     __slots__ = (
         "__weakref__", "_before", "_held", "_is_sized", "_loader", "_rows", "_size", "_told_rows", "_whole", "ended",
-        "iterator", "seen", "told",
+        "iterator", "over", "seen", "told",
     )  # fmt: skip
 
     def __init__(self, loader: Any, iterator: Any) -> None:
         self._loader = ref(loader)
         # `for batch in DataLoader(...)` keeps the iterator only; with persistent workers the loader keeps that.
         self._held = None if getattr(loader, "_iterator", None) is iterator else loader
+        self.over: Callable[[Pass], None] | None = None
+        """Called when the program lets go of the iterator, which a loop over it does at its end."""
         self.iterator = ref(iterator, self._let_go)
         self.seen = 0
         """Batches taken, when last looked at."""
@@ -39,6 +42,8 @@ class Pass:
 
     def _let_go(self, _: object) -> None:
         self._held = None
+        if self.over is not None:
+            self.over(self)
 
     def loader(self) -> Any:
         """The loader, if it is still there."""

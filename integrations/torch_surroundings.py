@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from autolog.integrations.torch_frames import all_variables, user_frames
 
-__all__ = ["Surroundings", "covering", "look", "unwrapped"]
+__all__ = ["Surroundings", "covering", "look", "trained", "unwrapped"]
 
 _ITEMS = 64
 _PLAIN = (str, bytes, int, float, bool, type(None), ModuleType, type)
@@ -71,6 +71,18 @@ def covering(modules: list[Any], parameters: set[int]) -> tuple[Any, Any]:
         if parameters <= held and (len(held) < size or wraps_best):
             best, inside, size = module, inner, len(held)
     return best, inside
+
+
+def trained(around: Surroundings, first: Any, optimizer: Any) -> list[Any]:
+    """The model of a training, and those of the other optimizers beside the first one."""
+    found = [] if first is None else [first]
+    for other in around.optimizers:
+        if other is not optimizer:
+            parameters = {id(parameter) for group in other.param_groups for parameter in group["params"]}
+            model, _ = covering(around.modules, parameters)
+            if model is not None and not any(model is known for known in found):
+                found.append(model)
+    return found
 
 
 def unwrapped(module: Any) -> Any:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 import time
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from autolog.events import ChildEnd, Metrics, to_wire
-from autolog.integrations import torch_epochs
+from autolog.integrations import torch_epochs, torch_weights
 from autolog.integrations.torch_describing import describe_model, describe_optimizer, describe_schedulers
 from autolog.integrations.torch_facts import own_class
 from autolog.integrations.torch_passes import Pass, loader_fact
 from autolog.integrations.torch_stepping import Losses, Stepping, rates
-from autolog.integrations.torch_surroundings import covering, look
+from autolog.integrations.torch_surroundings import covering, look, trained
 from autolog.integrations.torch_values import Reading
 from autolog.integrations.torch_waiting import Waiting
 from autolog.media.numbers import number
@@ -66,6 +68,8 @@ class Training:
             describe_model(self.run, model, wrapped)
         self._schedulers: list[Any] = []
         self.scheduled([*around.schedulers, *schedulers])
+        self._thread = threading.get_ident()
+        torch_weights.watch(self.run, *trained(around, wrapped, optimizer), hooked=False)
 
     # -- which optimizers -------------------------------------------------------------------------------------------
 
@@ -137,6 +141,8 @@ class Training:
         self.top = max(self.top, stepping.count)
         self.parent.step = self.run.step = self.top
         self.parent.epoch = self.run.epoch = self._epoch
+        torch_weights.optimizer_stepped(self.run, optimizer)
+        torch_weights.stepped(self.run, epochs=self.place is not None)
         groups = optimizer.param_groups
         if len(groups) != len(stepping.names):
             stepping.name_groups(optimizer)
@@ -247,6 +253,17 @@ class Training:
         elif known is None or known is loader:
             self._epoch = 0 if self._epoch is None else self._epoch + 1
         self.place = now
+        now.over = self._over
+
+    def passes_on(self, loader: Any) -> None:
+        """A pass over a loader begins: if it is the same loader's, the last one is over, and weights are at rest."""
+        if self.place is not None and self.place.loader() is loader:
+            torch_weights.epoch_ended(self.run)
+
+    def _over(self, place: Pass) -> None:
+        """The loop over a loader has ended; or its iterator is collected later, at whatever moment that is."""
+        if place is self.place and threading.get_ident() == self._thread and not sys.modules["torch"].compiler.is_compiling():
+            torch_weights.epoch_ended(self.run)
 
     def _end_epoch(self) -> None:
         if self.place is not None:
@@ -261,6 +278,7 @@ class Training:
 
     def settle(self) -> None:
         """Record what is left: the last epoch's speed, and values that a device has not computed yet."""
+        torch_weights.unwatch(self.run)
         self._end_epoch()
         self.place = None
         self._waiting.finish()

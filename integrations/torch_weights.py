@@ -118,7 +118,7 @@ class _Watched:
 
     def take_weights(self) -> None:
         step = self.run.step
-        if self.written == step:
+        if self.written == step or all(model() is None for _, model in self.models):
             return
         self.written = step
         if self.versions is not None and self.versions != self.look():

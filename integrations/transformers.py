@@ -68,6 +68,7 @@ def _taps(module: ModuleType) -> list[Undo]:
     events = {
         "on_train_begin": _on_train_begin,
         "on_step_end": _on_step_end,
+        "on_epoch_end": _on_epoch_end,
         "on_log": _on_log,
         "on_predict": _on_predict,
         "on_save": _on_save,
@@ -242,6 +243,13 @@ def _on_step_end(call: Call) -> Hook:
     known = _calls.get(id(call.instance))
     if known is not None:
         known.step(_arguments(call, "state")[0])
+    yield
+
+
+def _on_epoch_end(call: Call) -> Hook:
+    known = _calls.get(id(call.instance))
+    if known is not None:
+        known.epoch_ended(_arguments(call, "state")[0])
     yield
 
 

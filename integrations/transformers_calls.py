@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from autolog.integrations import torch_weights
 from autolog.integrations.torch_facts import length
 from autolog.integrations.transformers_checkpoints import Checkpoints
 from autolog.integrations.transformers_data import log_datasets
@@ -120,6 +121,8 @@ class TrainerCall:
         if self._resumed is not None and state.global_step:
             told = {"checkpoint": str(self._resumed), "step": state.global_step, "epoch": state.epoch}
             self.run.log_fact("resumed", told)
+        torch_weights.unwatch(self.run)  # of a loop that has begun anew
+        torch_weights.watch(self.run, getattr(self.trainer, "model_wrapped", None) or self.trainer.model)
         self._last = None
         loader, args = handler.train_dataloader, self.trainer.args
         rows = length(getattr(loader, "dataset", None))
@@ -140,8 +143,14 @@ class TrainerCall:
     def step(self, state: Any) -> None:
         """The optimizer has stepped."""
         self.run.step, self.run.epoch = state.global_step, state.epoch
+        torch_weights.stepped(self.run)
         if self._speed is not None:
             self._speed.stepped()
+
+    def epoch_ended(self, state: Any) -> None:
+        """An epoch of training is over."""
+        self.run.step, self.run.epoch = state.global_step, state.epoch
+        torch_weights.epoch_ended(self.run)
 
     def log(self, state: Any, logs: Mapping[str, Any]) -> None:
         """Record what the trainer logs. A training's losses come with the speeds since the last ones."""
@@ -174,6 +183,7 @@ class TrainerCall:
         """The call is over, or an error ends it."""
         if not self.is_fit:
             return
+        torch_weights.unwatch(self.run)
         trainer = self.trainer
         self.run.log_fact("training", training_fact(trainer.state))
         if self.options.checkpoints:
