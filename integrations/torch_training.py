@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from types import FrameType
@@ -262,7 +261,7 @@ class Training:
 
     def _over(self, place: Pass) -> None:
         """The loop over a loader has ended; or its iterator is collected later, at whatever moment that is."""
-        if place is self.place and threading.get_ident() == self._thread and not sys.modules["torch"].compiler.is_compiling():
+        if place is self.place and threading.get_ident() == self._thread:
             torch_weights.epoch_ended(self.run)
 
     def _end_epoch(self) -> None:
