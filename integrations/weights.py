@@ -15,11 +15,21 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autolog import config, patching
+from autolog.captures import Captured
 
 if TYPE_CHECKING:
     from autolog.run import Run
 
-__all__ = ["DETAILS", "Budget", "Detail", "Snapshots", "begin", "due", "every", "total_norm"]
+__all__ = ["CAPTURES", "DETAILS", "Budget", "Detail", "Snapshots", "begin", "due", "every", "total_norm"]
+
+CAPTURES = (
+    Captured("histograms of weights and biases, all of a moment in one asset", "asset", ("weights",)),
+    Captured("histograms of gradients", "asset", ("gradients",), "trained with torch"),
+    Captured("histograms of what the layers put out", "asset", ("activations",), "with `activations`, torch modules"),
+    Captured("the norm of all weights that are trained", "metric", ("autolog/weight_norm",)),
+    Captured("the norm of all gradients of a step", "metric", ("autolog/gradient_norm",), "trained with torch"),
+    Captured("how many there are, what was left out and why, what it took", "fact", ("weights",)),
+)
 
 GRACE = 0.1
 """Seconds that a process may spend beyond its share: a short training has its snapshots too."""

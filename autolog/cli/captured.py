@@ -1,7 +1,8 @@
 """The tables of docs/integrations.md, made from the integrations' ``captures``.
 
 ``python -m autolog.cli.captured docs/integrations.md`` writes the file anew: what stands between
-``<!-- captures: keras -->`` and ``<!-- end -->`` becomes the table of that integration, the rest stays.
+``<!-- captures: keras -->`` and ``<!-- end -->`` becomes the table of that integration, the rest stays. ``weights`` is
+what all of them record of weights.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable
+from importlib import import_module
 from pathlib import Path
 
 from autolog import plugins
@@ -35,6 +37,8 @@ def with_tables(text: str) -> str:
 
 
 def _head(name: str) -> str:
+    if name == "weights":
+        return "\n".join([*_table(import_module("autolog.integrations.weights").CAPTURES), ""])
     integration = plugins.built_in(name)
     oldest, newest = integration.tested
     versions = f"{oldest} to {newest}" if oldest != newest else oldest
