@@ -15,10 +15,10 @@ from weakref import WeakKeyDictionary
 
 from autolog import current, plugins
 from autolog.captures import Captured
+from autolog.integrations.torch_logged import finish, log_values
 from autolog.integrations.torch_loop import goes_on, is_framework, is_quiet, thread
 from autolog.integrations.torch_saves import reported
-from autolog.integrations.torch_values import Reading, read
-from autolog.integrations.torch_waiting import Waiting
+from autolog.integrations.torch_values import read
 from autolog.patching import Call, Hook, Undo, patch
 
 if TYPE_CHECKING:
@@ -128,39 +128,15 @@ def _log(call: Call) -> Hook:
     values = _given(call, 1, "values")
     if run is not None and isinstance(values, Mapping):
         step = _given(call, 2, "step")
-        numbers = {str(name): _number(value) for name, value in values.items() if not isinstance(value, str)}
-        _write(run, numbers, run.step if step is None else step)
+        log_values(run, {name: value for name, value in values.items() if not isinstance(value, str)}, step)
         texts = {str(name): value for name, value in values.items() if isinstance(value, str)}
         for name, text in texts.items():
             run.log_other(name, text)
     yield
 
 
-def _number(value: Any) -> Any:
-    """A tensor's value, if need be on its way from the device: nothing is waited for."""
-    return read(value) if hasattr(value, "device") and hasattr(value, "numel") else value
-
-
-def _write(run: Run, values: dict[str, Any], step: Any) -> None:
-    waiting = _waiting.get(run)
-    if waiting is None and any(type(value) is Reading for value in values.values()):
-        waiting = _waiting[run] = Waiting(run.captured_metrics)
-    if waiting is None:
-        run.captured_metrics(values, step)
-        return
-    waiting.put(values, step, run.epoch)
-    waiting.settle()
-
-
-_waiting: dict[Run, Waiting] = {}
-
-
 def _at_end() -> None:
-    for run, waiting in _waiting.items():
-        waiting.finish()
-        if waiting.lost:
-            run.log_health("lost", "accelerate", waiting.lost, "values that the device has not given in time")
-    _waiting.clear()
+    finish()
     _saved.clear()
 
 

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from autolog import current, guard, plugins
+from autolog.integrations.torch_logged import finish
 from autolog.integrations.transformers_calls import AUTOMATIC, Options, TrainerCall, log
 from autolog.integrations.transformers_captures import CAPTURES
 from autolog.integrations.transformers_checkpoints import log_saved_model
@@ -48,7 +49,7 @@ class TransformersIntegration:
         _automatic = True
         while _chosen:
             _chosen.pop()()
-        return [_switched_off, plugins.in_forks(_calls.clear), *_taps(module)]
+        return [_switched_off, plugins.in_forks(_calls.clear), plugins.at_end(finish), *_taps(module)]
 
 
 integration = TransformersIntegration()
@@ -156,6 +157,11 @@ def _calling(trainer: Any, kind: str, data: Any = None) -> Iterator[None]:
             known.describe_data(data)
         try:
             yield
+        except Exception as error:
+            if kind == "trial" and type(error).__name__ == "TrialPruned":  # the search has seen enough of it
+                run.log_fact("pruned", {"step": trainer.state.global_step})
+                run.close_child()
+            raise
         finally:
             del _calls[id(handler)]
             with guard.guard("transformers.end"):

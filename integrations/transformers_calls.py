@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autolog.integrations import torch_weights
 from autolog.integrations.torch_facts import length
+from autolog.integrations.torch_logged import finish, log_values
 from autolog.integrations.transformers_checkpoints import Checkpoints
 from autolog.integrations.transformers_data import log_datasets
 from autolog.integrations.transformers_facts import (
@@ -181,6 +182,7 @@ class TrainerCall:
 
     def end(self) -> None:
         """The call is over, or an error ends it."""
+        finish(self.run)
         if not self.is_fit:
             return
         torch_weights.unwatch(self.run)
@@ -194,7 +196,7 @@ def log(run: Run, state: Any, logs: Mapping[str, Any]) -> None:
     """Record what the trainer logs, at its global step; ``epoch`` among it is the epoch."""
     values = dict(logs)
     epoch = values.pop("epoch", state.epoch)
-    run.captured_metrics(values, state.global_step, epoch)
+    log_values(run, values, state.global_step, epoch)
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:
