@@ -52,7 +52,7 @@ class KerasIntegration:
             patch(trainer, "test_on_batch", keras_loops.test_on_batch),
             patch(trainer, "_flatten_metrics_in_order", keras_loops.flattened),
             patch(of["keras.src.callbacks.callback_list"].CallbackList, "__init__", _callback_list),
-            patch(of["keras.src.trainers.epoch_iterator"].EpochIterator, "__init__", iterator),
+            patch(of["keras.src.trainers.epoch_iterator"].EpochIterator, "reset", iterator),
             patch(optimizer, "__setattr__", _set),
             patch(checkpoint, "_save_model", keras_files.checkpoint),
             patch(model, "save", keras_files.save),

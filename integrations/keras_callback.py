@@ -51,7 +51,8 @@ class _Callback:
 
     def _start(self, child: Run, *, owned: bool) -> None:
         params, hand = self.params or {}, handed.get()
-        reporter = self._reporter = Reporter(child, self.model, self.options, params, owned=owned)
+        length = None if hand is None else hand.length
+        reporter = self._reporter = Reporter(child, self.model, self.options, params.get("epochs"), length, owned=owned)
         if hand is not None:
             hand.reporter = reporter
         record_data(child, hand, params)

@@ -25,6 +25,7 @@ class Handed:
     Attributes:
         child: the child run, once; ``None``: nobody reports.
         batches: how Keras reads the data, as soon as it knows.
+        length: batches of an epoch, where it is the data that ends it.
         data: what the data look like from outside.
         reporter: who took the child run over.
     """
@@ -32,6 +33,7 @@ class Handed:
     def __init__(self, child: Run | None) -> None:
         self.child = child
         self.batches: dict[str, Any] | None = None
+        self.length: int | None = None
         self.data: dict[str, Any] = {}
         self.reporter: Any = None
 
@@ -40,11 +42,15 @@ handed: ContextVar[Handed | None] = ContextVar("autolog_keras", default=None)
 
 
 def iterator(call: Call) -> Hook:
-    """Around ``EpochIterator.__init__``: the first one inside a ``fit`` is that of its training data."""
+    """Around ``EpochIterator.reset``, called before all else: the first one in a ``fit`` is that of its training data.
+
+    Not around its ``__init__``: Keras warns from there, and of the place that called.
+    """
     yield
     now = handed.get()
     if now is not None and now.batches is None:
         now.batches = _batches(call.instance)
+        now.length = None if call.instance.steps_per_epoch else call.instance._num_batches  # noqa: SLF001  known by now
 
 
 def _batches(iterator: Any) -> dict[str, Any]:

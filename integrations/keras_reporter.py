@@ -76,10 +76,13 @@ class Reporter:
         model: the model that is trained.
         options: what is wanted.
         owned: whether the child run was opened by the callback, where ``fit`` is not ours, and so ends with it.
-        params: what Keras tells callbacks: ``epochs``, ``steps``.
+        epochs: the last epoch asked for.
+        length: batches of an epoch, where it is the data that ends it.
     """
 
-    def __init__(self, child: Run, model: Any, options: Options, params: dict[str, Any], *, owned: bool) -> None:
+    def __init__(
+        self, child: Run, model: Any, options: Options, epochs: Any, length: int | None, *, owned: bool
+    ) -> None:
         self.child = child
         self.model = model
         self.options = options
@@ -87,9 +90,8 @@ class Reporter:
         self.epoch = 0
         self.used = Callbacks([])
         """The callbacks beside ours."""
-        batches = params.get("steps")
-        self.steps = Steps(model, batches if isinstance(batches, int) else None)
-        self._epochs = params.get("epochs")
+        self.steps = Steps(model, length)
+        self._epochs = epochs
         self._own = keras_facts.own_optimizers(model)
         self.rates = Rates(getattr(model, "optimizer", None), self._own, ask=bool(options.log_learning_rate))
         self._begun = {name: counter(optimizer) or 0 for name, optimizer in self._own.items()}
@@ -128,7 +130,8 @@ class Reporter:
         if self._closed:
             return
         self._closed = True
-        _open.remove(self)
+        if self in _open:  # else this is a forked child
+            _open.remove(self)
         training(self.rates, begins=False)
         if patching.is_silent():
             return
@@ -210,7 +213,9 @@ class Reporter:
         self._throttle.leave_out()
         if not self._thinned:
             self._thinned = True
-            detail = f"from step {step} on, values of batches are recorded at most 200 times a second"
+            detail = (
+                f"{self.child.name}: from step {step} on, values of batches are recorded at most 200 times a second"
+            )
             self.child.log_health("notice", "keras.batches", detail=detail)
 
     def epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:

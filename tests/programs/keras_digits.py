@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,7 +13,7 @@ def drawn(count, rng):
     """Noisy pictures of 8 x 8: a class is a bar in one of four places."""
     labels = rng.integers(0, 4, count)
     pictures = rng.normal(0, 0.6, (count, 8, 8, 1)).astype("float32")
-    for picture, label in zip(pictures, labels):
+    for picture, label in zip(pictures, labels, strict=True):
         picture[2 * label : 2 * label + 2] += 1.0
     return pictures, labels
 
@@ -82,16 +83,13 @@ def main():
     print("test accuracy:", scores["accuracy"])
     model.predict(x_test, verbose=0)
     model.save("final.keras")
-    with open("result.json", "w") as file:
-        json.dump(
-            {
-                "history": history.history,
-                "tuned": tuned.history,
-                "scores": scores,
-                "steps": int(model.optimizer.iterations),
-            },
-            file,
-        )
+    result = {
+        "history": history.history,
+        "tuned": tuned.history,
+        "scores": scores,
+        "steps": int(model.optimizer.iterations),
+    }
+    Path("result.json").write_text(json.dumps(result))
 
 
 if __name__ == "__main__":
