@@ -11,7 +11,7 @@ import pytest
 import autolog
 from autolog import events
 from autolog.integrations import keras_model, keras_steps
-from autolog.integrations.keras import AutologCallback, integration
+from autolog.integrations.keras import AutologCallback
 
 # Keras itself reads tensors in a way that numpy 2.4 warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -339,3 +339,37 @@ def test_error_of_ours_leaves_the_fit_alone(autolog_run, monkeypatch):
     recording = autolog_run.read()
     assert recording.children[0].status == "completed"
     assert any("keras.on_epoch_end" in problem for problem in recording.problems)
+
+
+IMPORTS = "import numpy as np, keras"
+
+FAILING = """
+keras.utils.set_random_seed(5)
+model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1)])
+model.compile("sgd", "mse")
+class Stop(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 2:
+            raise KeyboardInterrupt
+model.fit(np.ones((64, 4)), np.ones(64), batch_size=8, verbose=0, callbacks=[Stop()])
+"""
+
+
+def test_transparent_interrupt(transparent):
+    compared = transparent(IMPORTS, FAILING)
+    assert compared.off.code != 0
+    for outcome in (compared.first, compared.late):
+        (fit,) = told(outcome.recording).children
+        assert fit.status == "interrupted"
+        assert [step for step, _ in fit.series("batch_loss")] == [1, 2]
+
+
+def test_originals_come_back(restores):
+    restores(
+        "keras",
+        packages=["keras"],
+        imports=IMPORTS,
+        use="model = keras.Sequential([keras.layers.Dense(1)])\nmodel.compile('sgd', 'mse')\n"
+        "model.fit(np.ones((8, 2)), np.ones(8), verbose=0)\nmodel.train_on_batch(np.ones((8, 2)), np.ones(8))",
+        expect=["Trainer.fit", "Trainer.evaluate", "Trainer.train_on_batch", "CallbackList.__init__", "Model.save"],
+    )

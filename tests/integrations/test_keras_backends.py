@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from autolog.integrations.keras import integration
-from autolog.testing import missing, recording
+from autolog.testing import recording
 
 PROGRAM = Path(__file__).parent.parent / "programs" / "keras_digits.py"
 AUTOLOG = Path(sys.executable).parent / "autolog"
