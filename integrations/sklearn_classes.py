@@ -86,7 +86,8 @@ def _fitting(call: Call) -> Hook:
     if not patching.is_silent():  # in a worker that got this class by value
         fit = sklearn_fits.begin(call.instance, told, foreign=True)
     try:
-        yield
+        with sklearn_fits.admitting(fit):
+            yield
     except BaseException as error:
         if fit is not None:
             sklearn_fits.end(fit, error)

@@ -10,10 +10,10 @@ from autolog.integrations.sklearn_allowance import allowance
 from autolog.integrations.sklearn_data import Data
 from autolog.run import Run
 
-__all__ = ["record"]
+__all__ = ["record", "record_diagram"]
 
 
-def record(run: Run, estimator: Any, data: Data, *, diagram: bool) -> list[str]:
+def record(run: Run, estimator: Any, data: Data) -> list[str]:
     """Write the extras that can be paid.
 
     Returns:
@@ -39,7 +39,6 @@ def record(run: Run, estimator: Any, data: Data, *, diagram: bool) -> list[str]:
             sklearn_weights.expected(estimator),
             lambda: sklearn_weights.record(run, estimator),
         ),
-        ("diagram", "diagram", 0.01 if diagram else None, lambda: _diagram(run, estimator)),
     ]
     left_out = []
     for what, account, expected, write in extras:
@@ -51,6 +50,26 @@ def record(run: Run, estimator: Any, data: Data, *, diagram: bool) -> list[str]:
         else:
             left_out.append(what)
     return left_out
+
+
+def record_diagram(run: Run, estimator: Any) -> bool:
+    """Store scikit-learn's picture of an estimator that has not been fitted; of a fitted one there is none.
+
+    It shows fitted attributes by their ``repr``, which leaves a trace: a masked array then keeps its fill value.
+
+    Returns:
+        Whether there was time for it.
+    """
+    parts = [estimator, *estimator.get_params(deep=True).values()]
+    if any(
+        name.endswith("_") for part in parts if hasattr(part, "get_params") for name in getattr(part, "__dict__", ())
+    ):
+        return True
+    if not allowance.affords("diagram", 0.01):
+        return False
+    with allowance.paying("diagram"):
+        _diagram(run, estimator)
+    return True
 
 
 def _diagram(run: Run, estimator: Any) -> None:

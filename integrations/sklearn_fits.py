@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from autolog import current, guard, patching
@@ -15,7 +16,10 @@ from autolog.integrations.sklearn_owner import Open, enclosing, opened
 from autolog.integrations.sklearn_series import Series, end_series, series_of
 from autolog.run import Run, activate, deactivate
 
-__all__ = ["Fit", "begin", "end"]
+__all__ = ["Fit", "admitting", "begin", "end"]
+
+_SEQUENCES = ("sklearn.pipeline", "sklearn.compose.")
+"""Where the classes are from that fit each of their parts once: a search fits them many times."""
 
 
 class Fit(Open):
@@ -61,9 +65,29 @@ def begin(estimator: Any, told: Callable[[], tuple[str, Data]], *, foreign: bool
     if series is None or series.calls == 0:
         with guard.guard("sklearn.data"):
             run.log_fact("data", data.described())
+        with guard.guard("sklearn.diagram"):
+            if not sklearn_extras.record_diagram(run, estimator):
+                data.left_out.append("diagram")
     activate(run)
     fit.started = time.perf_counter()
     return fit
+
+
+@contextmanager
+def admitting(fit: Fit | None) -> Iterator[None]:
+    """Around the fit of a class that is not scikit-learn's: as a step of a pipeline it may train a network.
+
+    What another framework trains there is a child run of the pipeline's fit.
+    """
+    outer = enclosing() if fit is None else None
+    if not isinstance(outer, Open) or not type(outer.estimator).__module__.startswith(_SEQUENCES):
+        yield
+        return
+    kept, outer.run.integration = outer.run.integration, None
+    try:
+        yield
+    finally:
+        outer.run.integration = kept
 
 
 def _open(estimator: Any) -> Run:
@@ -118,8 +142,7 @@ def _results(fit: Fit, told: dict[str, Any]) -> None:
     if labels is not None:
         sklearn_predictions.remember(labels, run, fit.data.variable("X"))
     if series is None or series.is_telling(fit.method):
-        first = series is None or series.calls == 1
-        left_out = [*fit.data.left_out, *sklearn_extras.record(run, estimator, fit.data, diagram=first)]
+        left_out = [*fit.data.left_out, *sklearn_extras.record(run, estimator, fit.data)]
         if left_out:
             told["left_out"] = left_out
 

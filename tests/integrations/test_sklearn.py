@@ -57,7 +57,7 @@ def test_one_fit_whole_record(autolog_run):
         "method": "fit",
         "n_features_in_": 4,
         "fit_status_": 0,
-        "left_out": ["fingerprint of X", "fingerprint of y", "training values", "diagram"],
+        "left_out": ["fingerprint of X", "fingerprint of y", "diagram", "training values"],
     }
     kinds = [type(record) for record in fit.records]
     # n_iter_ of a support vector machine is one number for each pair of classes: no metric.

@@ -281,7 +281,7 @@ def test_what_there_is_no_time_for_is_said(autolog_run, monkeypatch):
     RandomForestRegressor(3).fit(x, y)
     (fit,) = told(autolog_run.read()).children
     assert fit.facts["fit"]["left_out"] == [
-        "fingerprint of X", "fingerprint of y", "feature importances", "training values", "diagram",
+        "fingerprint of X", "fingerprint of y", "diagram", "feature importances", "training values",
     ]  # fmt: skip
     assert not fit.assets
     assert set(fit.facts) == {"data", "fit"}
