@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from autolog.integrations.array_histograms import STATS, histogram, norm, row
 
-__all__ = ["Pending", "begin", "plain", "quiet", "unfit"]
+__all__ = ["Pending", "begin", "device_row", "plain", "quiet", "unfit"]
 
 _ASYNCHRONOUS = ("cuda", "xpu")
 _CHUNK = 1 << 22

@@ -91,7 +91,9 @@ def reduce(
         What is on its way; ``None`` where there is nothing to see, or no time for it.
     """
     allowed, torch = detail or snapshots.detail(kind), sys.modules["torch"]
-    if allowed is None or torch._C._functorch.peek_interpreter_stack() is not None:  # noqa: SLF001  it has no public name
+    if allowed is None or torch.compiler.is_compiling():
+        return None
+    if torch._C._functorch.peek_interpreter_stack() is not None:  # noqa: SLF001  it has no public name
         return None  # inside of vmap or grad, tensors stand for others
     with snapshots.spending(kind), quiet(torch):
         fit, labels, whole = _sorted_out(snapshots, kind, tensors(), sharded=sharded)

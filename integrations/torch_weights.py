@@ -75,12 +75,12 @@ class _Watched:
 
     def stepped(self) -> None:
         now = int(self.run.step or 0)
+        if not self.hooked:
+            self.versions = self.look()
         if now == self.step and not self.reading:
             return
         self.number()
         before, self.step = self.step, now
-        if not self.hooked:
-            self.versions = self.look()
         if weights.due(self.snapshots.schedule, before, now, epochs=self.has_epochs):
             self.take_weights()
         self.want(max(1, now - before))
