@@ -68,9 +68,10 @@ class LightningIntegration:
 
     def install(self, module: ModuleType) -> Iterable[Undo]:
         """See :class:`autolog.plugins.Integration`."""
+        launchers: Any = sys.modules[f"{self.package}.strategies.launchers.subprocess_script"]
         return [
             patch(module.Trainer, "_run", self._run),
-            patch(module.call._SubprocessScriptLauncher, "launch", _launch),  # noqa: SLF001  it has no public place
+            patch(launchers._SubprocessScriptLauncher, "launch", _launch),  # noqa: SLF001  it has no public place
             *watch_arguments(module, self.package),
             plugins.in_forks(_fits.clear),
             *self.taps(module),

@@ -113,7 +113,7 @@ def test_training_is_the_same_with_and_without(transparent):
 
 def test_disable_restores_the_originals(restores):
     restores(
-        "fabric", ["lightning"], "import torch\nfrom lightning.fabric import Fabric",
+        "lightning_fabric", ["lightning_fabric"], "import torch\nfrom lightning_fabric import Fabric",
         "Fabric(accelerator='cpu', devices=1).setup(torch.nn.Linear(1, 1))",
         ["Fabric.setup", "Fabric.log_dict", "Fabric.save", "Fabric.load", "_SubprocessScriptLauncher.launch"],
     )  # fmt: skip
