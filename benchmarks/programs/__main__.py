@@ -9,12 +9,14 @@ python -m benchmarks.programs --strict               # autolog's own errors are 
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import os
 import platform
 import sys
 import tempfile
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from benchmarks.programs.catalogue import PROGRAMS, Program
@@ -33,6 +35,9 @@ def main() -> int:
         return 0 if options.list else 2
     where = f"Python {platform.python_version()}, {os.cpu_count()} CPUs, {sys.platform}"
     print(f"{len(chosen)} programs, each {options.repeat} times bare and under autolog: {where}", flush=True)
+    os.environ["AUTOLOG"] = "off"  # of this process; the programs get an environment of their own
+    for package in ("autolog", "autolog.integrations", "autolog.backends"):  # as pip does: else each process would
+        compileall.compile_dir(str(Path(import_module(package).__file__ or "").parent), quiet=1)
     results: list[Compared] = []
     with tempfile.TemporaryDirectory(prefix="autolog-programs-data-") as folder:
         data = Path(folder)

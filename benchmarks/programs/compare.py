@@ -94,7 +94,6 @@ def _variables(folder: Path, more: Mapping[str, str]) -> dict[str, str]:
     return kept | {
         "AUTOLOG_DIR": str(folder / "autolog-runs"),
         "PYTHONHASHSEED": "0",
-        "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": "1",
         "CUDA_VISIBLE_DEVICES": "",
         "HF_HUB_OFFLINE": "1",
