@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ _VARIABLES = ("LOAD_FAST", "LOAD_NAME", "LOAD_GLOBAL", "LOAD_DEREF", "LOAD_CLASS
 _ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
 _SILENT = ("CACHE", "PUSH_NULL", "PRECALL", "NOT_TAKEN", "EXTENDED_ARG", "COPY_FREE_VARS", "MAKE_CELL", "NOP")
 
+_CALL = re.compile(r"(\w+)(?:[\"']\])?\.backward\(")
+
 _known: dict[tuple[int, int], Place] = {}
 
 
@@ -35,7 +38,7 @@ class Place:
 
     __slots__ = ("code", "itself", "looks", "names", "parts")
 
-    def __init__(self, code: CodeType, at: int) -> None:
+    def __init__(self, code: CodeType, at: int, line: int | None) -> None:
         self.code = code
         self.looks = _LOOKS
         statements = _statements(code)
@@ -43,6 +46,8 @@ class Place:
         here = [instruction for instruction in here if instruction.offset <= at]
         self.names = _losses(here)
         self.itself, root = _receiver(here)
+        if self.itself is None and line is not None and any("__compiled_fn" in name for name in code.co_names):
+            self.itself = _in_source(code.co_filename, line)
         if root is None and len(self.names) == 1:
             root = self.names[0]
         self.parts = () if root is None else _sources(statements, root)
@@ -68,8 +73,16 @@ def place_of(frame: FrameType | None) -> tuple[FrameType, Place] | None:
     if known is None:
         if len(_known) > 1000:  # a notebook makes new code at every cell
             _known.clear()
-        known = _known[id(code), at] = Place(code, at)
+        known = _known[id(code), at] = Place(code, at, caller.f_lineno)
     return caller, known
+
+
+def _in_source(file: str, line: int) -> str | None:
+    """The receiver by the text of the line: Dynamo has rewritten the bytecode, in which it has no name any more."""
+    import linecache
+
+    found = _CALL.search(linecache.getline(file, line))
+    return found[1] if found else None
 
 
 def _statements(code: CodeType) -> list[list[Instruction]]:

@@ -355,36 +355,6 @@ m = torch.nn.Linear(2, 1); o = torch.optim.SGD(m.parameters(), lr=0.1); m(torch.
     restores("torch", ["torch"], "import torch", use, ["torch.autograd.backward"], counters=("next_id",))
 
 
-COMPILED = """
-import torch._dynamo
-model, x = torch.nn.Linear(4, 2), torch.randn(8, 4)
-optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-scaler = torch.amp.GradScaler("cpu")
-def step(x):
-    optimizer.zero_grad()
-    loss = scaler.scale(model(x).square().mean())
-    loss.backward()
-    optimizer.step()
-for function in (torch.compile(step, backend="eager"), torch.compile(model, backend="eager")):
-    for _ in range(3):
-        out = function(x)
-        if out is not None:
-            out.mean().backward()
-            optimizer.step()
-    counters = torch._dynamo.utils.counters
-    print(sum(counters["graph_break"].values()), dict(counters["stats"]))
-weights = list(model.state_dict().values())
-"""
-
-
-def test_compiled_functions_have_the_same_graphs(transparent):
-    compared = transparent("import random, numpy, torch", COMPILED)
-    assert compared.off.code == 0, compared.off.stderr
-    assert "autolog" not in compared.first.stderr
-    (fit,) = compared.first.recording.children
-    assert [step for step, _ in fit.series("lr-SGD")] == [1, 2, 3, 4, 5, 6]  # three inside compiled code
-
-
 def deleting():
     model = line()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

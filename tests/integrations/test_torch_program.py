@@ -46,7 +46,7 @@ def test_every_value_is_the_programs_own(trained):
     assert [(step, epoch) for step, epoch, _ in speeds] == [(BATCHES * epoch, epoch) for epoch in range(1, EPOCHS + 1)]
     assert fit.metric_names == {
         "loss", "recon_loss", "kl_loss", "grad_norm", "lr-AdamW/pg1", "lr-AdamW/pg2", "amp_scale",
-        "autolog/samples_per_second",
+        "autolog/samples_per_second", "autolog/weight_norm", "autolog/gradient_norm",
     }  # fmt: skip
 
 
