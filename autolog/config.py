@@ -65,6 +65,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Start the process beside training (system samples, git and package facts, how the run died)."""
     sample_interval: float = 5.0
     """Seconds between two system samples; they are the heartbeat as well."""
+    mlflow_uri: str = ""
+    """Tracking address or store of MLflow. Empty: ``url``, if no other backend has it, or ``MLFLOW_TRACKING_URI``."""
     bandwidth: float = 0.0
     """Most bytes a second that are sent to a server; 0: no bound."""
     search_candidates: int = 30

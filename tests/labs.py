@@ -32,6 +32,7 @@ class Lab:
             "AUTOLOG_SAMPLE_INTERVAL": "0.2",
         }
         self.started: list[subprocess.Popen[str]] = []
+        self.patience = _PATIENCE
 
     def script(self, text: str, name: str = "train.py") -> Path:
         path = self.folder / name
@@ -56,7 +57,7 @@ class Lab:
     def run(self, text: str, **options) -> subprocess.CompletedProcess[str]:
         """Run a script to its end, and its sidecars too."""
         process = self.start(text, **options)
-        out, err = process.communicate(timeout=_PATIENCE)
+        out, err = process.communicate(timeout=self.patience)
         self.settle(begun=options.get("AUTOLOG_SIDECAR") != "0")
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
@@ -64,7 +65,7 @@ class Lab:
         """``autolog …``; what it prints."""
         done = subprocess.run(
             [sys.executable, "-m", "autolog.cli", *words], env=self.environment, cwd=self.folder, input=given,
-            capture_output=True, text=True, timeout=2 * _PATIENCE, check=False,
+            capture_output=True, text=True, timeout=2 * self.patience, check=False,
         )  # fmt: skip
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout
@@ -100,8 +101,8 @@ class Lab:
     def settle(self, *, begun: bool = False) -> None:
         """Wait until no sidecar of these runs is left; with ``begun``, each run has one, which may just be starting."""
         if begun:
-            until(lambda: len(self.sidecars()) >= len(self.directories()))
-        until(lambda: not any(is_alive(pid) for pid in self.sidecars()))
+            until(lambda: len(self.sidecars()) >= len(self.directories()), self.patience)
+        until(lambda: not any(is_alive(pid) for pid in self.sidecars()), self.patience)
 
     def until(self, condition) -> None:
         """Wait for something that has to happen."""
@@ -120,9 +121,9 @@ class Lab:
                 raise AssertionError(f"the sidecar {pid} was left behind")
 
 
-def until(condition) -> None:
+def until(condition, patience: float = _PATIENCE) -> None:
     """Wait for something that has to happen."""
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + patience
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError("it did not happen")

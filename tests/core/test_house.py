@@ -55,7 +55,7 @@ ALLOWED = {
     "workers": BOTTOM | {"current", "opening", "capture", "patching", "plugins", "process", "run"},
     "startup": BOTTOM | {"current", "capture", "patching", "plugins", "process", "workers"},
     "integrations": BOTTOM | {"run", "patching", "plugins", "current", "media", "process", "captures"},
-    "backends": BOTTOM | {"journal", "plugins", "credentials"},
+    "backends": BOTTOM | {"journal", "plugins", "credentials", "store"},
     "sidecar": BOTTOM | {"journal", "plugins", "process", "run", "capture", "store", "backends"},
     "store": BOTTOM | {"journal", "media", "process"},
     "cli": BOTTOM
