@@ -12,7 +12,7 @@ _LOSSES = (
     Captured(
         "the losses that it is the sum of, under their variables' names",
         "metric",
-        ("recon*",),
+        ("*_loss",),
         "the sum is made in the function that calls `backward`",
     ),
     Captured(
