@@ -398,26 +398,3 @@ def test_dispatch_modes_of_the_program_see_only_the_program(autolog_run):
     assert not [name for name in seen.names if "local_scalar" in name]
     (fit,) = autolog_run.read().children
     assert len(fit.series("loss")) == 1
-
-
-def on_a_gpu(count):
-    model, told = line().cuda(), []
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    x = torch.ones(2, 4, device="cuda")
-    for number in range(count):
-        loss = model(x).square().mean()
-        if number == 1:  # the first one allocates page-locked memory and begins the run
-            torch.cuda.set_sync_debug_mode("error")
-        loss.backward()
-        optimizer.step()
-        told.append(loss.detach())
-    torch.cuda.set_sync_debug_mode("default")
-    return told
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
-def test_losses_on_a_gpu_are_read_without_waiting(autolog_run):
-    told = on_a_gpu(200)
-    (fit,) = autolog_run.read().children
-    assert fit.series("loss") == [(number, loss.item()) for number, loss in enumerate(told, 1)]
