@@ -171,5 +171,6 @@ def _is_default(value: Any, plain: Any, field: dataclasses.Field[Any]) -> bool:
         default = type(value)()
     if default is dataclasses.MISSING:
         return False
-    # The trainer writes out what it was not given: `None` becomes False, "none" and "" an empty list.
-    return bool(plain == jsonable(default)) or (not value and (default is None or default in ("", "none")))
+    # The trainer writes out what it was not given: `None` becomes False or a dict of it, "none" and "" an empty list.
+    empty = not any(value.values()) if isinstance(value, dict) else not value
+    return bool(plain == jsonable(default)) or (empty and (default is None or default in ("", "none")))

@@ -32,6 +32,7 @@ def run(folder, name, *arguments):
 @pytest.fixture(scope="module")
 def reviews(tmp_path_factory):
     """The recording of the classifier, and the folder it ran in."""
+    pytest.importorskip("peft")
     folder = tmp_path_factory.mktemp("reviews")
     given = [word for name, value in OPTIONS.items() for word in (f"--{name}", value)]
     run(folder, "transformers_reviews.py", *given)
