@@ -40,7 +40,7 @@ class TransformersIntegration:
     name = "transformers"
     module = "transformers.trainer"
     distribution = "transformers"
-    tested = ("5.24.0", "5.24.0")
+    tested = ("4.57.6", "5.24.0")
     captures = CAPTURES
 
     def install(self, module: ModuleType) -> Iterable[Undo]:

@@ -14,7 +14,7 @@ from autolog.captures import Captured
 from autolog.integrations.transformers import TrainerCall, call_of
 from autolog.patching import Call, Hook, Undo, patch
 
-__all__ = ["TrlIntegration", "integration"]
+__all__ = ["Samples", "TrlIntegration", "integration"]
 
 _FEW = 8
 """Rows of a table that nobody asked for."""

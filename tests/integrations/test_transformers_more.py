@@ -227,6 +227,7 @@ def test_trainings_in_threads_are_told_apart(autolog_run, tmp_path):
 
 
 def test_beside_a_tensorboard_writer_nothing_is_twice(autolog_run, tmp_path):
+    pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     training = trainer(tmp_path, report_to="tensorboard")
