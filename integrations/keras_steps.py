@@ -53,7 +53,7 @@ class Steps:
 
     def updates(self, batch: int) -> int:
         """The counter before the batch of that index is done."""
-        return self._base + batch
+        return self._base + (batch if self._limit is None else min(batch, self._limit - 1))
 
     def at(self, batch: int) -> int:
         """The step that the batch of that index ends with."""
