@@ -16,7 +16,7 @@ def test_the_document_is_made_from_the_code():
 
 
 def test_every_integration_has_its_table():
-    one_code = {"pytorch_lightning"}  # the same as lightning's
+    one_code = {"pytorch_lightning", "lightning_fabric"}  # the same as those of lightning
     assert {entry.name for entry in plugins.BUILT_IN} - one_code | {"weights"} == set(marked(DOCUMENT))
 
 
