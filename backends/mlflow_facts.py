@@ -86,7 +86,12 @@ def _model(value: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_FACTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {"git": _git, "host": _host, "command": _command, "model": _model}
+_FACTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "git": _git,
+    "host": _host,
+    "command": _command,
+    "model": _model,
+}
 
 
 def dataset_of(asset: events.Asset) -> Any:
@@ -94,7 +99,8 @@ def dataset_of(asset: events.Asset) -> Any:
     from mlflow.entities import Dataset, DatasetInput
 
     digest = asset.hash or str(asset.metadata.get("fingerprint") or asset.metadata.get("hash") or asset.name)
-    source = {"uri": asset.uri, **{name: asset.metadata[name] for name in ("source", "path") if name in asset.metadata}}
+    source: dict[str, Any] = {"uri": asset.uri}
+    source |= {name: asset.metadata[name] for name in ("source", "path") if name in asset.metadata}
     return DatasetInput(
         Dataset(
             name=asset.name[:500],

@@ -165,7 +165,7 @@ def test_failures_are_told(lab, client):
 
 def test_a_deleted_experiment_is_said(lab, client):
     client.delete_experiment(client.create_experiment("lab"))
-    done = lab.run("import autolog\nautolog.log_metric('a', 1)\nautolog.finish()", AUTOLOG_EXIT_WAIT="60")
+    done = lab.run("import autolog\nautolog.log_metric('a', 1)\nautolog.finish()", AUTOLOG_EXIT_WAIT="4")
     assert done.returncode == 0
     assert "was deleted" in progress.states(lab.only())["mlflow"].error
 
