@@ -92,7 +92,7 @@ _SHIPPED = (
     _tests("skorch", "skorch.tests.test_classifier"),
     _tests("skorch", "skorch.tests.test_history"),
     _tests(
-        "keras", "keras.src.trainers.trainer_test", "-k", "on_batch or callbacks or val_split or stop_loop or loss_weights",
+        "keras", "keras.src.trainers.trainer_test", "-k", "on_batch or callbacks or val_split or stop_loop",
         KERAS_BACKEND="torch",
     ),
     _tests("keras", "keras.src.callbacks.early_stopping_test", KERAS_BACKEND="torch"),

@@ -1,4 +1,4 @@
-"""What of a program's output must be the same: everything but durations, places, addresses and redrawn lines."""
+"""What of a program's output must be the same: all but durations, places, addresses, redrawn lines, progress bars."""
 
 from __future__ import annotations
 
@@ -27,10 +27,13 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(rf"(?<![\w.])(?:{_NUMBER}|\?)\s*{_UNITS}(?![\w/])"), "<duration>"),
     (re.compile(r"\b(localhost|127\.0\.0\.1|\[::1?\]):\d+"), r"\1:<port>"),
     (re.compile(r"\b(pid|process|PID|Process)([ =:]+)\d+"), r"\1\2<process>"),
-    (re.compile(r"(?<=\d)%\|[^|]*\|"), "%|<bar>|"),
     (re.compile(r"\s+<duration>"), " <duration>"),  # columns are padded
     (re.compile(r" +$"), ""),
 )
+
+
+_BAR = re.compile(r"\d+%\|[^|]*\| *\d+")
+"""A progress bar of tqdm: how often it is drawn, and in what state it is left, depends on time."""
 
 
 def lines(text: str, folder: str) -> list[str]:
@@ -43,6 +46,8 @@ def lines(text: str, folder: str) -> list[str]:
     shown = [line.rstrip("\r").rpartition("\r")[2].replace("\b", "") for line in text.split("\n")]
     kept = []
     for line in shown:
+        if _BAR.search(line):
+            continue
         seen = line.replace(folder, "<folder>")
         for pattern, replacement in _RULES:
             seen = pattern.sub(replacement, seen)
