@@ -16,9 +16,13 @@ def one_accelerator_after_the_other():
     """accelerate keeps one state for the process."""
     from accelerate.state import AcceleratorState, GradientState
 
+    def reset():
+        AcceleratorState._reset_state(reset_partial_state=True)
+        GradientState._reset_state()
+
+    reset()  # trainers of other tests have left theirs
     yield
-    AcceleratorState._reset_state(reset_partial_state=True)
-    GradientState._reset_state()
+    reset()
 
 
 def parts(rows=24):
