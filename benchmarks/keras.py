@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from benchmarks.timing import Row, child, show
 
@@ -54,7 +55,7 @@ def figures() -> None:
     layers = [keras.layers.Input((8,)), keras.layers.Dense(8, "relu"), keras.layers.Dense(1)]
     model = keras.Sequential(layers)
     model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.01, 10_000)), "mse", metrics=["mae"])
-    x = np.ones((8 * _BATCHES, 8), "float32")
+    x: Any = np.ones((8 * _BATCHES, 8), "float32")
 
     def fit(batches: int) -> Callable[[], object]:
         rows = x[: 8 * batches]

@@ -37,7 +37,7 @@ class KerasIntegration:
     name: ClassVar[str] = "keras"
     module: ClassVar[str] = "keras.src.models.model"
     distribution: ClassVar[str] = "keras"
-    tested: ClassVar[tuple[str, str]] = ("3.15", "3.15")
+    tested: ClassVar[tuple[str, str]] = ("3.7", "3.15")
     captures: ClassVar[tuple[Captured, ...]] = CAPTURES
 
     def install(self, module: ModuleType) -> Iterable[Undo]:

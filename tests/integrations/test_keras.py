@@ -230,7 +230,7 @@ def test_error_in_train_step_and_before(autolog_run):
     model.compile(loss="mse")
     with pytest.raises(ArithmeticError, match="in train_step"):
         model.fit(*data(), verbose=0)
-    with pytest.raises(ValueError, match="incompatible"):
+    with pytest.raises((ValueError, RuntimeError), match="incompatible"):
         network().fit(data()[0][:, :2], data()[1], verbose=0)
     with pytest.raises(ValueError, match="compile"):
         keras.Sequential([keras.layers.Dense(1)]).fit(*data())
@@ -266,7 +266,7 @@ def test_explicit_callback_is_the_same_and_alone(autolog_run):
     assert sorted(explicit.points("batch_loss")) == sorted(automatic.points("batch_loss"))
     assert explicit.points("loss") == automatic.points("loss")
     assert explicit.params.pop("callbacks") == ["AutologCallback"]
-    assert explicit.params.pop("optimizer.name") != automatic.params.pop("optimizer.name")  # Keras numbers them
+    del explicit.params["optimizer.name"], automatic.params["optimizer.name"]  # some versions of Keras number them
     assert explicit.params == automatic.params
 
 
@@ -356,13 +356,16 @@ class Stop(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         if batch == 2:
             raise KeyboardInterrupt
-model.fit(np.ones((64, 4)), np.ones(64), batch_size=8, verbose=0, callbacks=[Stop()])
+try:
+    model.fit(np.ones((64, 4)), np.ones(64), batch_size=8, verbose=0, callbacks=[Stop()])
+except KeyboardInterrupt as error:
+    print(repr(error), error.__context__, error.__cause__)
 """
 
 
 def test_transparent_interrupt(transparent):
     compared = transparent(IMPORTS, FAILING)
-    assert compared.off.code != 0
+    assert compared.off.stdout.startswith("KeyboardInterrupt()")
     for outcome in (compared.first, compared.late):
         (fit,) = told(outcome.recording).children
         assert fit.status == "interrupted"

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from autolog.integrations import keras_model
+from autolog.integrations.keras import integration
+from autolog.testing import missing
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 layers = keras.layers
@@ -211,3 +213,42 @@ def test_resumed_from_a_backup(autolog_run, tmp_path):
 def test_saving_without_a_run_begins_none(autolog_run, tmp_path):
     network().save(tmp_path / "model.keras")
     assert not autolog_run.read().records
+
+
+class Pair(keras.Model):
+    """Trains by an optimizer of its own."""
+
+    def __init__(self):
+        super().__init__(name="pair")
+        self.own = keras.optimizers.SGD(0.5)
+        self.number = keras.Variable([1.0])
+
+    def call(self, x):
+        return x
+
+    def train_step(self, data):
+        self.own.apply([keras.ops.ones(1)], [self.number])
+        return {"loss": 0.5}
+
+
+def test_everything_that_it_says_it_captures(autolog_run, tmp_path):
+    model, (x, y) = network(), data()
+    saving = [
+        keras.callbacks.ModelCheckpoint(str(tmp_path / "best.keras"), save_best_only=True),
+        keras.callbacks.ModelCheckpoint(str(tmp_path / "last.weights.h5"), save_weights_only=True),
+    ]
+    model.fit(x, y, validation_split=0.5, batch_size=4, verbose=0, callbacks=saving)
+    model.evaluate(x, y, batch_size=4, verbose=0)
+    model.train_on_batch(x, y)
+    model.test_on_batch(x, y)
+    compiled(Pair()).fit(x, y, verbose=0)
+    scaled = compiled(network(), optimizer=keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(), 8.0))
+    scaled.fit(x, y, verbose=0)
+    recording = autolog_run.read()
+    assert not recording.problems
+    assert not missing(integration.captures, recording)
+
+
+def test_versions_are_those_that_are_tested():
+    oldest, newest = (tuple(map(int, version.split("."))) for version in integration.tested)
+    assert oldest <= tuple(map(int, keras.__version__.split(".")[:2])) <= newest
