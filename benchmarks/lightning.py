@@ -57,7 +57,7 @@ def _training(folder: str) -> Callable[[dict[str, Any]], float]:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
 
-    class Line(lightning.LightningModule):
+    class Line(lightning.LightningModule):  # type: ignore[misc]  # Lightning is Any here
         def __init__(self) -> None:
             super().__init__()
             self.net = torch.nn.Linear(4, 1)

@@ -594,7 +594,8 @@ def test_ranks_that_lightning_starts_are_one_run_and_rank_0_reports(tmp_path):
 
 def test_disable_restores_the_originals(restores):
     restores(
-        "lightning", ["lightning"], IMPORTS.format(package="lightning.pytorch"),
+        # In `lightning` the integration of Fabric, which stays on, has patches of its own.
+        "pytorch_lightning", ["pytorch_lightning"], IMPORTS.format(package="pytorch_lightning"),
         BODY,
         ["_LoggerConnector.log_metrics", "Trainer._run", "Trainer._run_stage", "_LoggerConnector.on_batch_start"],
     )  # fmt: skip
