@@ -129,7 +129,8 @@ class Outcome(NamedTuple):
 def run(environment: Environment, words: list[str]) -> Outcome:
     """Run the tests of one environment there."""
     ready("base", (*BASE, "--editable", str(REPOSITORY)))
-    python = ready(environment.name, environment.requirements, shared=PLACE / "base")
+    wanted = (*environment.requirements, "--editable", str(REPOSITORY))  # its own, for the command in its bin
+    python = ready(environment.name, wanted, shared=PLACE / "base")
     versions = _versions(python, environment.requirements)
     print(f"\n== {environment.name}: {versions}", flush=True)
     # An old framework warns of what is new around it; only the latest has to be silent.

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 from skorch import NeuralNetClassifier
-from skorch.callbacks import EarlyStopping, EpochScoring
+from skorch.callbacks import EarlyStopping, EpochScoring, PrintLog
 from sklearn.datasets import make_classification
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
@@ -31,6 +31,7 @@ net = NeuralNetClassifier(
     lr=0.1,
     iterator_train__shuffle=True,
     callbacks=[EpochScoring("roc_auc"), EarlyStopping(patience=4)],
+    callbacks__print_log=PrintLog(keys_ignored="dur"),
 )
 net.fit(x, y)
 pipeline = Pipeline([("scale", StandardScaler()), ("net", NeuralNetClassifier(Net, max_epochs=5, lr=0.1, verbose=0))])
