@@ -75,47 +75,51 @@ def due(schedule: str | int, before: int, now: int, *, epochs: bool) -> bool:
 class Budget:
     """Time spent and time trained, of all trainings of a process together.
 
-    Spent is processor time of this thread, which others that run beside it cannot make longer; trained is time passed.
+    Spent is processor time of this thread, which other programs beside it cannot make longer. Trained is time passed,
+    or the processor time of the whole process where that is less: waiting for others is no training.
 
     Args:
         grace: seconds that may be spent before anything has been trained.
         clock: seconds passed.
-        cpu: seconds of processor time.
+        work: seconds of processor time of the process.
+        cpu: seconds of processor time of this thread.
     """
 
     def __init__(
         self,
         grace: float = GRACE,
         clock: Callable[[], float] = time.perf_counter,
+        work: Callable[[], float] = time.process_time,
         cpu: Callable[[], float] = time.thread_time,
     ) -> None:
         self.clock = clock
+        self.work = work
         self.cpu = cpu
         self.spent = 0.0
         self._grace = grace
         self._trained = 0.0
         self._open = 0
-        self._since = 0.0
+        self._since = (0.0, 0.0)
 
     def begin(self) -> None:
         """A training begins."""
         if not self._open:
-            self._since = self.clock()
+            self._since = self.clock(), self.work()
         self._open += 1
 
     def end(self) -> None:
         """A training that has begun ends."""
         self._open -= 1
         if not self._open:
-            self._trained += self.clock() - self._since
+            self._trained += self._passed()
 
-    def add(self, seconds: float) -> None:
-        """A training without begin and end: it took so long."""
-        self._trained += seconds
+    def _passed(self) -> float:
+        passed, worked = self._since
+        return min(self.clock() - passed, self.work() - worked)
 
     def left(self, share: float) -> float:
         """Seconds that may be spent now; negative after a snapshot that took longer than expected."""
-        trained = self._trained + (self.clock() - self._since if self._open else 0.0)
+        trained = self._trained + (self._passed() if self._open else 0.0)
         return self._grace + share * trained - self.spent
 
 

@@ -185,7 +185,7 @@ class Clock:
 
 
 def budget(clock, grace=0.0):
-    return weights.Budget(grace, clock.clock, clock.cpu)
+    return weights.Budget(grace, clock.clock, clock.clock, clock.cpu)
 
 
 def train(run, network, epochs, *, steps=3, each=lambda: None, hooked=True):
@@ -230,6 +230,17 @@ def test_the_budget_thins_and_says_so(every_epoch):
     # It was on record before the end, too: a training may be killed.
     said = [record for record in fit.records if getattr(record, "name", "") == "weights" and hasattr(record, "value")]
     assert len(said) >= 2
+
+
+def test_trained_is_the_lesser_of_time_passed_and_processor_time():
+    passed, worked = iter([0.0, 100.0, 0.0, 100.0]), iter([0.0, 30.0, 0.0, 400.0])
+    spare = weights.Budget(0.0, lambda: next(passed), lambda: next(worked))
+    spare.begin()
+    spare.end()
+    assert spare.left(0.01) == pytest.approx(0.3)  # seventy seconds went to others
+    spare.begin()
+    spare.end()
+    assert spare.left(0.01) == pytest.approx(1.3)  # with four threads
 
 
 def test_what_is_far_too_dear_shows_less(every_epoch):
