@@ -7,7 +7,7 @@ looked up. Pickled by value, as joblib does with classes of a script, it holds t
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -21,6 +21,7 @@ from autolog.patching import Call, Hook, Undo, patch
 __all__ = ["install"]
 
 _METHODS = ("fit", "partial_fit", "fit_transform", "fit_predict")
+_WRAPPED = ("fit_transform",)
 _undos: list[Undo] = []
 
 
@@ -30,18 +31,29 @@ def install(module: ModuleType) -> list[Undo]:
     Args:
         module: ``sklearn.base``.
     """
-    base = module.BaseEstimator
-    owner = next((kind for kind in base.__mro__ if "__init_subclass__" in vars(kind)), base)
+    base, transformer = module.BaseEstimator, module.TransformerMixin
+    owner, wrapping = _told_of_subclasses(base), _told_of_subclasses(transformer)
 
     def made(call: Call) -> Hook:
         yield
-        if isinstance(call.instance, type) and issubclass(call.instance, base):
-            _watch(call.instance)
+        if issubclass(call.instance, base):
+            later = _WRAPPED if issubclass(call.instance, wrapping) else ()
+            _watch(call.instance, [name for name in _METHODS if name not in later])
 
-    undos = [patch(owner, "__init_subclass__", made), _forget]
+    def wrapped(call: Call) -> Hook:  # scikit-learn has put its own wrapper around them only now
+        yield
+        if issubclass(call.instance, base):
+            _watch(call.instance, _WRAPPED)
+
+    undos = [patch(owner, "__init_subclass__", made), patch(wrapping, "__init_subclass__", wrapped), _forget]
     for kind in _subclasses(base):
-        _watch(kind)
+        _watch(kind, _METHODS)
     return undos
+
+
+def _told_of_subclasses(kind: type) -> type:
+    """The class above ``kind`` that is told of new subclasses first."""
+    return next((above for above in kind.__mro__ if "__init_subclass__" in vars(above)), kind)
 
 
 def _forget() -> None:
@@ -61,18 +73,18 @@ def _subclasses(kind: type) -> Iterator[type]:
                 yield below
 
 
-def _watch(kind: type) -> None:
+def _watch(kind: type, names: Iterable[str]) -> None:
     if is_library(kind):
         return
-    for name in _METHODS:
+    for name in names:
         method = vars(kind).get(name)
         if isinstance(method, FunctionType) and not _is_seen(method):
             _undos.append(patch(kind, name, _fitting, by_value=True))
 
 
 def _is_seen(method: FunctionType) -> bool:
-    """Whether a method is abstract, watched already, or a fit that scikit-learn's own decorator shows."""
-    if getattr(method, "__isabstractmethod__", False) or patching.original(method) is not method:
+    """Whether a method is abstract, or a fit that scikit-learn's own decorator shows."""
+    if getattr(method, "__isabstractmethod__", False):
         return True
     return "fit_method" in method.__code__.co_freevars and method.__globals__.get("__name__") == "sklearn.base"
 

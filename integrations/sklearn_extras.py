@@ -52,28 +52,33 @@ def record(run: Run, estimator: Any, data: Data) -> list[str]:
     return left_out
 
 
-def record_diagram(run: Run, estimator: Any) -> bool:
+def record_diagram(run: Run, estimator: Any, params: dict[str, Any]) -> bool:
     """Store scikit-learn's picture of an estimator that has not been fitted; of a fitted one there is none.
 
     It shows fitted attributes by their ``repr``, which leaves a trace: a masked array then keeps its fill value.
 
+    Args:
+        run: takes it.
+        estimator: what is about to be fitted.
+        params: its parameters, nested ones included.
+
     Returns:
         Whether there was time for it.
     """
-    parts = [estimator, *estimator.get_params(deep=True).values()]
-    if any(
-        name.endswith("_") for part in parts if hasattr(part, "get_params") for name in getattr(part, "__dict__", ())
-    ):
+    parts = [estimator, *(value for value in params.values() if hasattr(value, "get_params"))]
+    if not params or any(name.endswith("_") for part in parts for name in getattr(part, "__dict__", ())):
         return True
     if not allowance.affords("diagram", 0.01):
         return False
     with allowance.paying("diagram"):
-        _diagram(run, estimator)
+        html = _diagram(estimator)
+        if html is not None:
+            run.log_html("estimator", html)
     return True
 
 
-def _diagram(run: Run, estimator: Any) -> None:
-    """Store scikit-learn's own picture. Its counters are put back: the program's next picture keeps its number."""
+def _diagram(estimator: Any) -> str | None:
+    """The picture. scikit-learn's counters are put back: the program's next picture has the number it would have."""
     from sklearn.utils import estimator_html_repr
 
     counters = [
@@ -83,7 +88,9 @@ def _diagram(run: Run, estimator: Any) -> None:
     ]
     before = [counter.count for counter in counters]
     try:
-        run.log_html("estimator", estimator_html_repr(estimator))
+        return str(estimator_html_repr(estimator))
+    except Exception:  # of a parameter's own code
+        return None
     finally:
         for counter, count in zip(counters, before, strict=True):
             counter.count = count

@@ -60,13 +60,14 @@ def begin(estimator: Any, told: Callable[[], tuple[str, Data]], *, foreign: bool
     fit = Fit(run, estimator, method, data)
     fit.series = series
     opened[run.child_id] = fit
+    params = parameters(estimator)
     with guard.guard("sklearn.params"):
-        _log_params(fit)
+        _log_params(fit, params)
     if series is None or series.calls == 0:
         with guard.guard("sklearn.data"):
             run.log_fact("data", data.described())
         with guard.guard("sklearn.diagram"):
-            if not sklearn_extras.record_diagram(run, estimator):
+            if not sklearn_extras.record_diagram(run, estimator, params):
                 data.left_out.append("diagram")
     activate(run)
     fit.started = time.perf_counter()
@@ -94,9 +95,16 @@ def _open(estimator: Any) -> Run:
     return current.ensure_run().open_child(type(estimator).__name__, "fit", "sklearn")
 
 
-def _log_params(fit: Fit) -> None:
+def parameters(estimator: Any) -> dict[str, Any]:
+    """The parameters of the whole nested estimator; none where its own code cannot tell them."""
+    try:
+        return dict(estimator.get_params(deep=True))
+    except Exception:  # a class where an instance belongs, say: scikit-learn will say so, or the program has its way
+        return {}
+
+
+def _log_params(fit: Fit, values: dict[str, Any]) -> None:
     """All parameters; of a later fit of a series those that have changed."""
-    values = fit.estimator.get_params(deep=True)
     if fit.series is not None:
         values = fit.series.changed(values)
     if values:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["is_safe", "predictor"]
+__all__ = ["expected", "is_safe", "predictor"]
 
 _LINEAR = """
 ARDRegression BayesianRidge ElasticNet ElasticNetCV GammaRegressor HuberRegressor Lars LarsCV Lasso LassoCV LassoLars
@@ -81,6 +81,16 @@ def predictor(estimator: Any) -> tuple[Any, bool] | None:
 
 
 _QUICK = _listed({"preprocessing": "MaxAbsScaler MinMaxScaler Normalizer RobustScaler StandardScaler"})
+
+
+def expected(estimator: Any) -> float | None:
+    """Seconds that a thousand predictions take, about, by the class alone; ``None`` where there are certainly none."""
+    name = _name(estimator)
+    if name[0] in ("model_selection", "pipeline"):
+        return 0.01
+    if name not in _KNOWN or not hasattr(type(estimator), "predict"):
+        return None
+    return 0.003 if name in _CHEAP_CLASSES else 0.03
 
 
 def is_safe(estimator: Any) -> bool:

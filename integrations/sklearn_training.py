@@ -10,10 +10,10 @@ import time
 from typing import Any
 
 from autolog.integrations import sklearn_judging as judging
+from autolog.integrations import sklearn_safe
 from autolog.integrations.sklearn_allowance import allowance
 from autolog.integrations.sklearn_data import Data
 from autolog.integrations.sklearn_owner import computing, is_library
-from autolog.integrations.sklearn_safe import predictor
 from autolog.run import Run
 
 __all__ = ["expected", "record"]
@@ -28,10 +28,9 @@ def expected(estimator: Any, data: Data) -> float | None:
     """Seconds that :func:`record` takes, about; ``None`` where it may not or cannot be done."""
     if _labels(estimator) is not None:
         return 0.006 if _plain(data.given.get("X")) else None
-    found = predictor(estimator)
-    if found is None or not _plain(data.given.get("X")) or not _plain(data.given.get("y")):
+    if not _plain(data.given.get("X")) or not _plain(data.given.get("y")):
         return None
-    return 0.003 if found[1] else 0.03
+    return sklearn_safe.expected(estimator)
 
 
 def record(run: Run, estimator: Any, data: Data) -> None:
@@ -42,7 +41,7 @@ def record(run: Run, estimator: Any, data: Data) -> None:
         labels = _labels(estimator)
         if labels is not None:
             _clusters(run, data.given["X"], labels)
-        elif (found := predictor(estimator)) is not None:
+        elif (found := sklearn_safe.predictor(estimator)) is not None:
             _judge(run, found[0], data.given["X"], data.given["y"], quick=found[1])
 
 

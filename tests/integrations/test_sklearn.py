@@ -16,12 +16,13 @@ from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier,
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 import autolog
 from autolog import events
+from autolog.integrations import sklearn_results
 from autolog.integrations.sklearn_allowance import allowance
 
 X, Y = load_iris(return_X_y=True)
@@ -194,15 +195,27 @@ class Odd(StandardScaler):
         return {}
 
 
-def test_error_of_ours_leaves_the_fit_alone(autolog_run):
+def test_parameters_that_cannot_be_told_are_absent(autolog_run):
+    Odd().fit(X)
+    with pytest.raises((AttributeError, TypeError)):
+        Pipeline([("scale", StandardScaler)]).fit(X)
+    assert all(child.params == {} for child in told(autolog_run.read()).children)
+
+
+def test_error_of_ours_leaves_the_fit_alone(autolog_run, monkeypatch):
     autolog.configure(strict=False)
-    scaler = Odd().fit(X)
+
+    def broken(*_):
+        raise OSError("no facts today")
+
+    monkeypatch.setattr(sklearn_results, "attributes", broken)
+    scaler = StandardScaler().fit(X)
     assert scaler.mean_.shape == (4,)
     recording = autolog_run.read()
     (fit,) = recording.children
     assert fit.status == "completed"
-    assert fit.params == {}
-    assert any("sklearn.params" in problem and "no parameters today" in problem for problem in recording.problems)
+    assert fit.params == scaler.get_params()
+    assert any("sklearn.fit.end" in problem and "no facts today" in problem for problem in recording.problems)
 
 
 def test_threads_of_joblib_belong_to_the_fit(autolog_run):

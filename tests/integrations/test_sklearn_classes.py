@@ -131,6 +131,14 @@ def test_methods_and_series(autolog_run):
     assert second.facts["fit"]["method"] == "fit_transform"
 
 
+def test_switched_off_and_on_a_class_is_seen_as_before(autolog_run):
+    autolog.disable("sklearn")
+    autolog.enable("sklearn")
+    Batches().fit_transform(X)
+    (fit,) = told(autolog_run.read()).children
+    assert fit.facts["fit"]["method"] == "fit_transform"
+
+
 def test_inside_a_pipeline_or_search_it_is_a_part(autolog_run):
     make_pipeline(StandardScaler(), Mean()).fit(X, Y)
     GridSearchCV(Mean(), {"shift": [0.0, 1.0]}, cv=2).fit(X, Y)
@@ -181,11 +189,15 @@ def test_the_class_is_what_it_was(autolog_run):
     told(autolog_run.read())
 
 
-def test_pickled_by_value_it_knows_nothing_of_us(autolog_run):
+@pytest.mark.parametrize("mixin", [ClassifierMixin, TransformerMixin])
+def test_pickled_by_value_it_knows_nothing_of_us(autolog_run, mixin):
     cloudpickle = pytest.importorskip("cloudpickle" if importlib.util.find_spec("cloudpickle") else VENDORED)
 
     def make():
-        class Local(ClassifierMixin, BaseEstimator):
+        class Local(mixin, BaseEstimator):
+            def fit_transform(self, X, y=None):
+                return X
+
             def fit(self, X, y):
                 self.most_ = int(np.bincount(y).argmax())
                 return self

@@ -43,7 +43,7 @@ for model in (forest, search, network):
 for function in (SVC.fit, SVC().fit, StandardScaler.fit_transform, SVC.__init__):
     print(inspect.signature(function), inspect.getfullargspec(function), function.__name__, function.__qualname__,
           function.__module__, function.__doc__ and len(function.__doc__))
-print(estimator_html_repr(search))
+print(estimator_html_repr(clone(search)))
 print(pickle.dumps(SVC.fit), isinstance(forest, BaseEstimator), len(inspect.getsource(SVC.__mro__[1].fit)))
 """
 
@@ -106,7 +106,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_iris
-from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier, RandomForestClassifier
+from sklearn.ensemble import AdaBoostClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.metrics import accuracy_score, confusion_matrix, make_scorer, roc_auc_score
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score, train_test_split
@@ -159,7 +159,6 @@ if "processes" in sys.argv:
     weights.append(GridSearchCV(Drawing(), {"depth": [1, 3]}, cv=2, n_jobs=2).fit(X, y).best_estimator_.predict(X))
 with joblib.parallel_backend("threading", n_jobs=2):
     weights += Parallel()(delayed(fit_there)(SVC(C=c), X, y) for c in (1, 2))
-    BaggingClassifier(n_estimators=4, n_jobs=2, random_state=0).fit(X, y)
 threads = [threading.Thread(target=fit_there, args=(SVC(), X, y)) for _ in range(2)]
 [thread.start() for thread in threads]
 [thread.join() for thread in threads]
@@ -189,7 +188,7 @@ child = os.fork()
 if child == 0:
     code = 0 if SVC().fit(X, y).score(X, y) > 0.9 else 1
     os._exit(code)
-print(os.waitpid(child, 0)[1], warnings.filters[:1], Drawing.asked, np.random.rand())
+print(os.waitpid(child, 0)[1], Drawing.asked, np.random.rand())
 """
 
 
