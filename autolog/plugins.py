@@ -8,14 +8,13 @@ waits for has been imported by the user's program.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from types import ModuleType
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
-import msgspec
-
-from autolog import config, events, guard
+from autolog import config, guard
+from autolog.backend import Backend, Chunk, Later, RunEnd, RunHeader
 from autolog.discovery import entry_points
 from autolog.imports import when_imported
 from autolog.patching import Undo, all_or_nothing, undo_with
@@ -71,71 +70,6 @@ class Integration(Protocol):
             What takes each patch back. Where this raises, autolog takes back what was patched before, and what was
             given to :func:`autolog.patching.undo_with`.
         """
-        ...
-
-
-class RunHeader(msgspec.Struct, frozen=True):
-    """The run whose records a backend is going to get."""
-
-    start: events.RunStart
-    directory: str
-    """The run's directory on this machine; assets are read from there."""
-
-
-class RunEnd(msgspec.Struct, frozen=True):
-    """Why a backend is closed: the run's end, if it has one yet."""
-
-    end: events.End | None
-    exit: events.Exit | None
-
-
-class Chunk(msgspec.Struct, frozen=True):
-    """Whole lines of one journal."""
-
-    journal: str
-    """File name, such as ``journal.jsonl``."""
-    offset: int
-    """Where ``data`` begins in that file."""
-    data: bytes
-
-    def records(self) -> Iterator[events.Record]:
-        """The records, decoded on demand; lines that are none, or of unknown type, are skipped."""
-        for line in self.data.splitlines():
-            try:
-                record = events.decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                continue
-            if record is not None:
-                yield record
-
-
-class Later(Exception):  # noqa: N818  it says what is asked for
-    """Raised by a backend that was asked to wait: nothing is sent to it for ``seconds``."""
-
-    def __init__(self, seconds: float, reason: str) -> None:
-        super().__init__(reason)
-        self.seconds = seconds
-
-
-@runtime_checkable
-class Backend(Protocol):
-    """Where records go beside the run's directory. It lives in the sidecar, never in the training process.
-
-    Chunks arrive in order, at least once: a backend must be idempotent. Whatever a method raises is retried later.
-    """
-
-    name: str
-
-    def open(self, run: RunHeader) -> None:
-        """Get ready for a run."""
-        ...
-
-    def send(self, chunk: Chunk) -> None:
-        """Take a chunk. Returning acknowledges it: it is kept for good."""
-        ...
-
-    def close(self, end: RunEnd) -> None:
-        """Everything has been sent."""
         ...
 
 
