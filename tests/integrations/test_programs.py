@@ -14,7 +14,6 @@ NAMED = {program.name: program for program in PROGRAMS}
     [
         ("gallery/sklearn_digits_svm", 0, 1),
         ("gallery/keras_torch_multi_output", 0, 3),
-        ("gallery/lightning_gan_manual", 0, 1),
         ("gallery/torch_vae_tensorboard", 3, 1),  # it ends with sys.exit(3)
     ],
 )
