@@ -35,12 +35,13 @@ def record_model(child: Run, model: Any, *, full: bool) -> None:
 
 def _size(model: Any) -> dict[str, Any]:
     trainable, fixed = _count(model.trainable_weights), _count(model.non_trainable_weights)
+    own = {"layers": len(model.layers)} if hasattr(model, "layers") else {}  # a trainer need not be a model
     return {
         "name": model.name,
         "class": type(model).__qualname__,
         "backend": sys.modules["keras"].backend.backend(),
         "dtype_policy": model.dtype_policy.name,
-        "layers": len(model.layers),
+        **own,
         "parameters": trainable + fixed,
         "trainable_parameters": trainable,
         "non_trainable_parameters": fixed,
@@ -78,6 +79,8 @@ def _inside(model: Any) -> list[Any]:
 
 
 def _summary(model: Any) -> dict[str, str]:
+    if not hasattr(model, "summary"):
+        return {}
     lines: list[str] = []
     with guard.guard("keras.summary"):  # Keras refuses in a terminal of a few columns
         model.summary(print_fn=lines.append)

@@ -154,12 +154,26 @@ def _at_exit() -> None:
         if run is None or not process.is_owner(run.directory):
             return
         code = None if error is not None else exit_code()
+        interrupted = type(error) is KeyboardInterrupt and _dies_interrupted()
         try:
             status: events.Status = "interrupted" if _state.interrupted else "failed"
             current.finish(status if code else "completed", error, exit_code=code, at_exit=True)
         finally:
-            if type(error) is KeyboardInterrupt:
+            if interrupted:
                 _stay_interrupted()
+
+
+def _dies_interrupted() -> bool:
+    """Whether Python is going to die by SIGINT: exit handlers of others may have taken that back already.
+
+    From Python 3.12 on its flag cannot be read; then it is taken to be set, as it is in most programs.
+    """
+    import ctypes
+
+    try:
+        return bool(ctypes.c_int.in_dll(ctypes.pythonapi, "_Py_UnhandledKeyboardInterrupt").value)
+    except ValueError:
+        return True
 
 
 def _stay_interrupted() -> None:

@@ -220,3 +220,18 @@ def test_a_worker_writes_no_end(lab):
         """
     )
     assert [record.status for record in lab.records(events.End, journal.MAIN)] == ["completed"]
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="Python does not show its flag any more")
+def test_an_interrupt_that_exit_handlers_have_taken_back_ends_as_without_autolog(lab):
+    """An ``eval`` in an exit handler, such as that of a late import, makes Python end with 1 instead of by SIGINT."""
+    script = """
+        import atexit
+        import autolog
+        autolog.log_metric("n", 1)
+        atexit.register(lambda: eval("1"))
+        raise KeyboardInterrupt
+    """
+    assert lab.run(script, AUTOLOG="off", AUTOLOG_SIDECAR="0").returncode == 1
+    assert lab.run(script).returncode == 1
+    assert lab.summary().status == "interrupted"

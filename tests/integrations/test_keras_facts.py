@@ -252,3 +252,23 @@ def test_everything_that_it_says_it_captures(autolog_run, tmp_path):
 def test_versions_are_those_that_are_tested():
     oldest, newest = (tuple(map(int, version.split("."))) for version in integration.tested)
     assert oldest <= tuple(map(int, keras.__version__.split(".")[:2])) <= newest
+
+
+def test_a_trainer_that_is_no_model_has_no_summary(autolog_run):
+    """As in Keras' own tests: a layer that can be trained. What it does not have is absent."""
+    from keras.src.models.model import Trainer
+    from keras.src.trainers.trainer import Trainer as Abstract
+
+    class Bare(Trainer, keras.layers.Dense):
+        def __init__(self):
+            keras.layers.Dense.__init__(self, 1)
+            Trainer.__init__(self)
+
+    assert issubclass(Trainer, Abstract)
+    layer = Bare()
+    layer.compile("sgd", "mse")
+    layer.fit(np.ones((8, 2), "float32"), np.ones((8, 1), "float32"), verbose=0)
+    (fit,) = autolog_run.read().children
+    assert "summary" not in fit.facts["model"]
+    assert "layers" not in fit.facts["model"]
+    assert fit.facts["model"]["parameters"] == 3
