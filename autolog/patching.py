@@ -34,6 +34,7 @@ __all__ = [
     "is_silent",
     "original",
     "patch",
+    "patch_closure",
     "silence",
     "undo_with",
 ]

@@ -17,7 +17,7 @@ from autolog.server.service import Service
 from autolog.server.shapes import Me, ProjectList, RunList
 from autolog.store.summary import RunSummary
 
-__all__ = ["ENDPOINTS"]
+__all__ = ["ENDPOINTS", "column_names", "me", "projects", "run", "runs"]
 
 
 async def me(request: Request) -> Response:

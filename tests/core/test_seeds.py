@@ -140,8 +140,9 @@ def test_frameworks() -> None:
 
     for undo in undos: undo()
     # torch._dynamo has put a function of its own around torch.manual_seed; that stays, and calls the original's rest.
+    # transformers replaces its own module in sys.modules, so that the name in the one imported here stays; it sleeps.
     for function in (lightning.seed_everything, lightning.pytorch.seed_everything, pytorch_lightning.seed_everything,
-                     transformers.set_seed, keras.utils.set_random_seed, torch.random.manual_seed,
+                     transformers.trainer_utils.set_seed, keras.utils.set_random_seed, torch.random.manual_seed,
                      torch.cuda.manual_seed_all):
         assert not hasattr(function, "__autolog_original__"), function
     before = seeds.seeds()
