@@ -17,7 +17,7 @@ import msgspec
 
 from autolog import claim, config, events, guard, opening, patching, process
 from autolog.journal import Journal
-from autolog.run import Run, exit_status, innermost, outcome
+from autolog.run import Run, activate, exit_status, innermost, outcome
 
 __all__ = [
     "Observer",
@@ -34,7 +34,6 @@ __all__ = [
     "serves_fit",
     "start_for_job",
     "start_run",
-    "within",
     "work_within",
 ]
 
@@ -77,7 +76,10 @@ def is_off() -> bool:
 
 def current_run() -> Run | None:
     """The innermost open child run of this thread or task, else the process's run; ``None`` before it begins."""
-    return innermost() or _run
+    run = innermost() or _run
+    while run is not None and run.ended and run.parent is not None:  # begun and ended by the program of a worker
+        run = run.parent
+    return run
 
 
 def begun() -> Run | None:
@@ -98,7 +100,7 @@ def fit_in_progress() -> Run | None:
 
 def ensure_run() -> Run:
     """Like :func:`current_run`, and begins the process's run where there is none."""
-    run = innermost() or _run
+    run = current_run()
     if run is not None:
         if _unnamed is not None:
             _settle()
@@ -134,6 +136,8 @@ def start_run(
     global _run  # noqa: PLW0603  the current run is one of the process's few globals
     with _lock:
         added = [tags] if isinstance(tags, str) else list(tags)
+        if _has_employer():
+            return _start_within(name, added)
         if _run is not None and _unnamed is not None and resume is None:
             return _take_over(_run, name, project, added)
         if _run is not None:
@@ -146,8 +150,6 @@ def start_run(
         if process.role() == "rank":
             _run = opening.join_as_rank(settings, project, resume)
             tags = ()  # rank 0 says them
-        elif _has_employer():
-            return _start_within(_join_as_worker(), name or settings.name, tags)
         else:
             _run = opening.begin(settings, name or settings.name, project, resume)
         if tags:
@@ -169,11 +171,14 @@ def _join_as_worker() -> Run:
     return _run
 
 
-def _start_within(run: Run, name: str | None, tags: list[str]) -> Run:
-    """A worker's program begins a run: it has a child run of its own in the run that it works for."""
+def _start_within(name: str | None, tags: list[str]) -> Run:
+    """A worker's program begins a run: it has a child run of its own where it stands."""
     global _run  # noqa: PLW0603  see start_run()
-    _run = run.open_child(name or f"process {os.getpid()}", "run")
-    _run.on_finish = finish
+    if _run is not None and _run.kind == "run" and _run.parent is not None:
+        _run.close_child()  # the one it began before
+    outer = current_run() or _join_as_worker()
+    _run = outer.open_child(name or config.settings().name or f"process {os.getpid()}", "run")
+    activate(_run)
     if tags:
         _run.add_tags(*tags)
     return _run
@@ -187,7 +192,7 @@ def _tell_begin(run: Run) -> None:
 
 
 def work_within(child_id: str | None) -> None:
-    """In a worker: what it records from now on is part of this child run of the process it works for, or of its run."""
+    """In a worker: what it records from now on is part of this child run of another process, or of its run."""
     global _within  # noqa: PLW0603  see start_run()
     with _lock:
         employer = process.parent()
@@ -221,11 +226,6 @@ def join_workers() -> Run | None:
     if _run is not None or _last is not None or is_off() or opening.reserved(in_use=True) is None:
         return None
     return start_run()
-
-
-def within() -> str | None:
-    """The child run of another process that this worker was told to work for."""
-    return _within
 
 
 def _settle() -> None:
@@ -323,7 +323,7 @@ def _after_fork() -> None:
             prefix = opening.worker_prefix(run.directory)
             run.journal.move_to_worker(opening.joining_header(run.directory, "worker"))
             run.separate(prefix)
-            _run, _last = innermost() or run, None
+            _run, _last = run, None
         elif not process.stay_worker() and (directory := opening.reserved(pid=os.getppid())) is not None:
             process.become_worker(directory, os.getppid())
     patching.silence(nested)

@@ -71,7 +71,7 @@ def here() -> Place | None:
     return Place(
         directory=str(directory),
         pid=employer.pid if employer else os.getpid(),
-        within=run.child_id if run is not None else current.within(),
+        within=run.child_id if run is not None else _within[-1],
         silent=patching.is_silent() or current.serves_fit.get() or current.fit_in_progress() is not None,
         off=tuple(sorted(name for name, state in states.items() if state.status == "off")),
         settings=config.explicit(),
@@ -174,6 +174,7 @@ def arrive(place: Place) -> None:
     with guard.guard("workers.arrive"):
         process.become_worker(Path(place.directory), place.pid)
         current.work_within(place.within)
+        _within[:] = [place.within]
         patching.silence(place.silent)
         if place.silent:
             return
@@ -203,6 +204,8 @@ def _forked() -> None:
             groups.watch()
 
 
+_within: list[str | None] = [None]
+"""The child run that this worker was told to work for."""
 _ending: list[bool] = []
 """Not empty once this process's end is watched."""
 
