@@ -31,14 +31,15 @@ class Allowance:
         """A fit has taken so long."""
         self.seconds += self.share * duration
 
-    def affords(self, extra: str, expected: float) -> bool:
+    def affords(self, extra: str, expected: float, reserve: float = 0.0) -> bool:
         """Whether an extra can be paid.
 
         Args:
             extra: what it is; what the last one of that name has cost counts more than ``expected``.
             expected: seconds, where nothing is known yet.
+            reserve: seconds that must be left for extras that are worth more.
         """
-        return self._costs.get(extra, expected) <= self.seconds
+        return self._costs.get(extra, expected) + reserve <= self.seconds
 
     @contextmanager
     def paying(self, extra: str) -> Iterator[None]:

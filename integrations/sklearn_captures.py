@@ -44,7 +44,7 @@ CAPTURES = (
     Captured(
         "their mean and standard deviation",
         "metric",
-        ("autolog/mean_test_score", "autolog/std_test_score"),
+        ("autolog/mean_test_*", "autolog/std_test_*"),
         "of cross-validation",
     ),
     Captured("what `score` returned", "metric", ("score_*",), "when the program calls it"),

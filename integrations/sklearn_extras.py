@@ -12,6 +12,10 @@ from autolog.run import Run
 
 __all__ = ["record", "record_diagram"]
 
+_EACH = 0.008
+"""Seconds that scikit-learn takes for the picture of one estimator, about."""
+_RESERVE = 0.03
+
 
 def record(run: Run, estimator: Any, data: Data) -> list[str]:
     """Write the extras that can be paid.
@@ -68,9 +72,10 @@ def record_diagram(run: Run, estimator: Any, params: dict[str, Any]) -> bool:
     parts = [estimator, *(value for value in params.values() if hasattr(value, "get_params"))]
     if not params or any(name.endswith("_") for part in parts for name in getattr(part, "__dict__", ())):
         return True
-    if not allowance.affords("diagram", 0.01):
+    account = f"diagram of {len(parts)}"
+    if not allowance.affords(account, _EACH * len(parts), reserve=_RESERVE):
         return False
-    with allowance.paying("diagram"):
+    with allowance.paying(account):
         html = _diagram(estimator)
         if html is not None:
             run.log_html("estimator", html)

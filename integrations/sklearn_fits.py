@@ -12,11 +12,11 @@ from autolog import current, guard, patching
 from autolog.integrations import sklearn_extras, sklearn_predictions, sklearn_results
 from autolog.integrations.sklearn_allowance import allowance
 from autolog.integrations.sklearn_data import Data
-from autolog.integrations.sklearn_owner import Open, enclosing, opened
+from autolog.integrations.sklearn_owner import Open, enclosing, is_computing, opened
 from autolog.integrations.sklearn_series import Series, end_series, series_of
 from autolog.run import Run, activate, deactivate
 
-__all__ = ["Fit", "admitting", "begin", "end"]
+__all__ = ["Fit", "admitting", "begin", "end", "parameters", "without_estimators"]
 
 _SEQUENCES = ("sklearn.pipeline", "sklearn.compose.")
 """Where the classes are from that fit each of their parts once: a search fits them many times."""
@@ -51,6 +51,8 @@ def begin(estimator: Any, told: Callable[[], tuple[str, Data]], *, foreign: bool
     if outer is not None:
         if isinstance(outer, Open) and outer.estimator is not estimator:
             outer.nested.append(type(estimator).__name__)
+        return None
+    if is_computing():  # `log_loss` fits a LabelBinarizer
         return None
     method, data = told()
     series = series_of(estimator, method)
@@ -103,12 +105,22 @@ def parameters(estimator: Any) -> dict[str, Any]:
         return {}
 
 
+def without_estimators(value: Any) -> Any:
+    """A parameter with the class names of estimators in their places: their own parameters are on record as well.
+
+    scikit-learn's ``repr`` of a nested estimator takes milliseconds.
+    """
+    if type(value) in (list, tuple) and len(value) <= 1000:
+        return [without_estimators(part) for part in value]
+    return type(value).__name__ if hasattr(value, "get_params") and not isinstance(value, type) else value
+
+
 def _log_params(fit: Fit, values: dict[str, Any]) -> None:
     """All parameters; of a later fit of a series those that have changed."""
     if fit.series is not None:
         values = fit.series.changed(values)
     if values:
-        fit.run.log_params(values, "sklearn")
+        fit.run.log_params({name: without_estimators(value) for name, value in values.items()}, "sklearn")
 
 
 def end(fit: Fit, error: BaseException | None) -> None:

@@ -9,7 +9,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from autolog import current, guard, patching
-from autolog.integrations import sklearn_predictions
+from autolog.integrations import sklearn_fits, sklearn_predictions
 from autolog.integrations.sklearn_allowance import allowance
 from autolog.integrations.sklearn_data import Data
 from autolog.integrations.sklearn_names import argument_names, caller
@@ -68,8 +68,8 @@ def _begin(call: Call) -> Open:
     run = current.ensure_run().open_child(type(estimator).__name__, "cross_validation", "sklearn")
     one = opened[run.child_id] = Open(run, estimator)
     with guard.guard("sklearn.params"):
-        if hasattr(estimator, "get_params"):
-            run.log_params(estimator.get_params(deep=True), "sklearn")
+        params = sklearn_fits.parameters(estimator)
+        run.log_params({name: sklearn_fits.without_estimators(value) for name, value in params.items()}, "sklearn")
         run.log_params(_options(call, function), "sklearn.cross_validation")
     with guard.guard("sklearn.data"):
         data = Data(call.function, call.args[1:], call.kwargs, argument_names(frame))

@@ -28,7 +28,7 @@ VENDORED = "joblib.externals.cloudpickle"  # of joblib before 1.6
 
 @pytest.fixture(autouse=True)
 def _no_extras(monkeypatch):
-    monkeypatch.setattr(allowance, "affords", lambda *_: False)
+    monkeypatch.setattr(allowance, "affords", lambda *_, **__: False)
 
 
 def told(recording):

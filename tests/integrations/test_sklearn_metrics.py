@@ -57,7 +57,7 @@ def content(recording, asset):
 
 @pytest.fixture
 def only_what_the_program_measures(monkeypatch):
-    monkeypatch.setattr(allowance, "affords", lambda *_: False)
+    monkeypatch.setattr(allowance, "affords", lambda *_, **__: False)
 
 
 @pytest.fixture
