@@ -58,6 +58,7 @@ class Thread(threading.local):
         """A pass that began in evaluation mode: one of training, if steps are made in it."""
         self.steps = 0
         self.skipped = 0
+        """Steps that a scaler has left out of optimizers which have not stepped yet."""
         self.schedulers: WeakSet[Any] = WeakSet()
         """Made since the last step, or for optimizers that have not stepped yet."""
 
@@ -113,6 +114,9 @@ def _step(optimizer: Any, frame: FrameType | None) -> None:
         losses = _sort_out(here, last, losses)
     if here.schedulers:
         _describe_schedulers(here, last)
+    if here.skipped:
+        skipped, here.skipped = here.skipped, 0
+        last.skip(optimizer, [], skipped)
     last.step(optimizer, losses, place, frame)
 
 
@@ -168,8 +172,6 @@ def _begin(here: Thread, optimizer: Any, frame: FrameType | None) -> Training:
     _rest(here)
     training = here.training = Training(current.ensure_run(), optimizer, frame, list(here.schedulers))
     _trainings.append(training)
-    if here.skipped:
-        training.skip(optimizer, [], here.skipped)
     return training
 
 
@@ -210,7 +212,7 @@ def at_end() -> None:
         _trainings.pop().settle()
     here.training = None
     here.resting = []
-    here.losses = []  # no step of this run has followed
+    here.losses, here.skipped = [], 0  # no step of this run has followed
 
 
 def forked() -> None:
@@ -258,12 +260,12 @@ def stepping(optimizer: Any) -> Any:
             compiled_step(sys._getframe(1))  # noqa: SLF001  the program's frame is above
         if here.steps != before or current.fit_in_progress() is not None:
             return
-        here.skipped += 1
-        losses, here.losses = here.losses, []
-        if here.training is not None:
-            here.training.skip(optimizer, losses, here.skipped)
-        else:  # the first step is still to come: they belong to it
-            here.losses = losses
+        training = here.training
+        if training is not None and goes_on(training) and training.knows(optimizer):
+            losses, here.losses = here.losses, []
+            training.skip(optimizer, losses, 1)
+        else:  # its first step is still to come: the losses belong to it
+            here.skipped += 1
 
     return after
 

@@ -61,6 +61,7 @@ class Training:
         self._model = None if model is None else ref(model)
         self._modes = 0
         self._mode = self._trains = None if model is None else bool(model.__dict__.get("training"))
+        self._skipped = 0
         self._woken = False
         self._rested: float | None = None
         if model is not None:
@@ -148,12 +149,13 @@ class Training:
             self._describe(stepping)
         self._write(losses, rates(stepping.names, groups), stepping.count)
 
-    def skip(self, optimizer: Any, losses: Losses, skipped: int) -> None:
-        """A step was left out: gradients were not finite. Its losses belong to the step that it would have been."""
+    def skip(self, optimizer: Any, losses: Losses, count: int) -> None:
+        """Steps were left out: gradients were not finite. The losses belong to the step that it would have been."""
         stepping = self._stepping.get(id(optimizer))
-        step = self.top if stepping is None else stepping.count
+        step = 0 if stepping is None else stepping.count
+        self._skipped += count
         self._write(losses, [], step + 1)
-        self._write([], [("autolog/skipped_steps", skipped)], step)
+        self._write([], [("autolog/skipped_steps", self._skipped)], step)
 
     def value(self, name: str, value: float | Reading) -> None:
         """Record a value at the current step."""

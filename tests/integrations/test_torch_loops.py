@@ -438,6 +438,32 @@ def test_transforms_of_torch_func(autolog_run):
     assert fit.metric_names == {"lr-SGD"}  # no backward pass, no loss
 
 
+def overflowing(told):
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
+    for trained, factors in enumerate(((1.0, float("inf"), 1.0), (float("inf"), 1.0, float("inf")))):
+        model, optimizer = made(hidden=3 + trained)
+        for factor in factors:
+            optimizer.zero_grad()
+            loss = model(torch.ones(2, 4)).square().mean() * factor
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+            told[trained].append(loss.item())
+
+
+def test_each_training_has_its_own_skipped_steps(autolog_run):
+    told = [], []
+    overflowing(told)
+    first, second = autolog_run.read().children
+    assert first.series("loss") == list(zip([1, 2, 2], told[0], strict=True))
+    assert second.series("loss") == list(zip([1, 1, 2], told[1], strict=True))  # its first step was left out
+    assert first.series("autolog/skipped_steps") == [(1, 1)]
+    assert second.series("autolog/skipped_steps") == [(0, 1), (1, 2)]
+    advance(*made())
+    (last,) = autolog_run.read().children[2:]
+    assert "autolog/skipped_steps" not in last.metric_names
+
+
 # -- files -------------------------------------------------------------------------------------------------------------
 
 
