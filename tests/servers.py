@@ -49,7 +49,7 @@ class Server:
         self.port = 0
         self.process: subprocess.Popen[str] | None = None
         self.project = "lab"
-        engine = database.connect(None, self.data)
+        engine = database.connect(self.data)
         database.migrate(engine)
         with engine.begin() as connection:
             connection.execute(sa.insert(tables.users).values(name="admin", admin=True, created_at=time.time()))

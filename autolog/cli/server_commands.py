@@ -28,10 +28,6 @@ application = typer.Typer(
 Data = Annotated[
     Path, typer.Option("--data", help="Data directory.", envvar="AUTOLOG_SERVER_DATA", show_default=True)
 ]  # fmt: skip
-Database = Annotated[
-    str, typer.Option("--database", help="postgresql://…; default: SQLite in the data directory.",
-                      envvar="AUTOLOG_SERVER_DATABASE", show_default=False)
-]  # fmt: skip
 _DATA = Path("autolog-server")
 
 
@@ -40,7 +36,6 @@ def start(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0: any that is free.")] = 8700,
     data: Data = _DATA,
-    db: Database = "",
 ) -> None:
     """Start the server.
 
@@ -50,7 +45,7 @@ def start(
     """
     from autolog.server.serve import serve
 
-    engine = _engine(data, db)
+    engine = _engine(data)
     with engine.connect() as connection:
         if connection.execute(sa.select(tables.users.c.name).limit(1)).one_or_none() is None:
             raise CommandError("nobody may use this server yet: `autolog server init` makes its first admin")
@@ -61,7 +56,6 @@ def start(
 def init(
     user: Annotated[str, typer.Argument(help="Name of the first admin.")] = "admin",
     data: Data = _DATA,
-    db: Database = "",
 ) -> None:
     """Make the data directory, the database and the first admin; print the admin's token, once.
 
@@ -69,7 +63,7 @@ def init(
       autolog server init
       autolog server init alice --data /srv/autolog
     """
-    engine = _engine(data, db)
+    engine = _engine(data)
     with engine.begin() as connection:
         if connection.execute(sa.select(tables.users.c.name).limit(1)).one_or_none() is not None:
             raise CommandError(f"{data} has its users already; `autolog server token USER` makes another token")
@@ -87,7 +81,6 @@ def token(  # noqa: PLR0917  a command's options are its arguments
     days: Annotated[float | None, typer.Option(help="Until it expires.", show_default="never")] = None,
     label: Annotated[str, typer.Option(help="What it is for, in words.")] = "",
     data: Data = _DATA,
-    db: Database = "",
 ) -> None:
     """Make a token and print it, once.
 
@@ -98,7 +91,7 @@ def token(  # noqa: PLR0917  a command's options are its arguments
       autolog server token ci --role writer --project vision --days 90
     """
     checked = _role(role)
-    with _engine(data, db).begin() as connection:
+    with _engine(data).begin() as connection:
         if connection.execute(sa.select(tables.users.c.name).where(tables.users.c.name == user)).first() is None:
             connection.execute(sa.insert(tables.users).values(name=user, admin=False, created_at=time.time()))
         if project:
@@ -107,9 +100,9 @@ def token(  # noqa: PLR0917  a command's options are its arguments
 
 
 @application.command()
-def tokens(data: Data = _DATA, db: Database = "") -> None:
+def tokens(data: Data = _DATA) -> None:
     """List the tokens: ids, never the tokens themselves."""
-    with _engine(data, db).connect() as connection:
+    with _engine(data).connect() as connection:
         for row in connection.execute(sa.select(tables.tokens).order_by(tables.tokens.c.created_at)):
             end = "revoked" if row.revoked_at else f"until {iso(row.expires_at)}" if row.expires_at else "no end"
             typer.echo(f"{row.id}  {row.user_name}  {row.role}  {row.project or 'all projects'}  {end}  {row.label}")
@@ -119,28 +112,22 @@ def tokens(data: Data = _DATA, db: Database = "") -> None:
 def revoke(
     token_id: Annotated[str, typer.Argument(help="Its id, as `autolog server tokens` lists it.")],
     data: Data = _DATA,
-    db: Database = "",
 ) -> None:
     """End a token, at once.
 
     Examples:
       autolog server revoke 3f9a1c22
     """
-    with _engine(data, db).begin() as connection:
+    with _engine(data).begin() as connection:
         if not access.revoke_token(connection, token_id):
             raise CommandError(f"there is no valid token {token_id!r}; `autolog server tokens` lists them")
     typer.echo(f"{token_id} is revoked")
 
 
-def _engine(data: Path, db: str) -> sa.Engine:
-    try:
-        os.umask(0o077)
-        engine = database.connect(db or None, data)
-        database.migrate(engine)
-    except ValueError as error:
-        raise CommandError(str(error), code=2) from None
-    except sa.exc.OperationalError as error:
-        raise CommandError(f"the database cannot be reached: {error.orig}") from None
+def _engine(data: Path) -> sa.Engine:
+    os.umask(0o077)
+    engine = database.connect(data)
+    database.migrate(engine)
     return engine
 
 
