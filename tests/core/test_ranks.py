@@ -275,6 +275,25 @@ def test_without_a_job_each_is_a_run_of_its_own(lab, more):
     assert all("seen_by_hooks" in run.metrics for run in told)
 
 
+@pytest.mark.parametrize("launcher", [slurm, openmpi, hydra, torchrun, plain])
+def test_trainings_of_tasks_that_know_nothing_of_each_other(lab, launcher):
+    """Of SLURM and MPI each task may be a training of its own; the others start processes that are going to meet."""
+    pytest.importorskip("sklearn")
+    script = """
+    import autolog, os
+    from sklearn.linear_model import Ridge
+    Ridge(alpha=1.0 + float(os.environ["ME"])).fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0])
+    """
+    processes = [start(lab, script, rank, launcher, size=2, AUTOLOG_SIDECAR="0") for rank in (1, 0)]
+    for process in processes:
+        _, err = process.communicate(timeout=240)
+        assert process.returncode == 0, err
+        assert ("AUTOLOG_RANKS=0" in err) is (launcher in (torchrun, plain) and process is processes[0])
+    (directory,) = directories(lab)
+    found = sorted(child.params["alpha"] for child in read_run(directory).children)
+    assert found == ([1.0] if launcher in (torchrun, plain) else [1.0, 2.0])
+
+
 def test_a_run_that_began_with_its_job_takes_the_programs_name(lab):
     script = """
     import autolog, os

@@ -59,7 +59,7 @@ arguments = transformers.TrainingArguments(
 )
 transformers.Trainer(Net(), arguments, train_dataset=data).train()
 """
-LIGHTNING = """
+LIGHTNING_MODULE = """
 import autolog
 import torch, lightning.pytorch as pl
 from torch.utils.data import DataLoader
@@ -74,11 +74,90 @@ class Line(pl.LightningModule):
         return loss
     def configure_optimizers(self):
         return torch.optim.SGD(self.parameters(), 0.1)
-
+"""
+LIGHTNING = (
+    LIGHTNING_MODULE
+    + """
 pl.Trainer(
     max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False, accelerator="cpu", devices=2,
     num_nodes=2, strategy="ddp", log_every_n_steps=1, enable_model_summary=False,
 ).fit(Line(), DataLoader(torch.ones(32, 4), batch_size=4))
+"""
+)
+
+SPAWNED = """
+import autolog, os, sys
+import torch, torch.distributed as dist, torch.multiprocessing as mp
+from torch.nn.parallel import DistributedDataParallel
+
+class Worked(torch.utils.data.Dataset):
+    def __len__(self):
+        return 4
+    def __getitem__(self, index):
+        from sklearn.linear_model import Ridge
+        Ridge().fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0])
+        return torch.ones(4)
+
+def loop(model, backward):
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    for step in range(3):
+        loss = model(torch.ones(2, 4)).square().mean()
+        optimizer.zero_grad()
+        backward(loss)
+        optimizer.step()
+
+def train(rank, port):
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    dist.init_process_group("gloo", rank=rank, world_size=2)
+    loop(DistributedDataParallel(torch.nn.Linear(4, 1)), torch.Tensor.backward)
+    dist.destroy_process_group()
+
+def accelerated():
+    from accelerate import Accelerator
+    accelerator = Accelerator(cpu=True)
+    loop(accelerator.prepare(torch.nn.Linear(4, 1)), accelerator.backward)
+    assert accelerator.num_processes == 2
+
+if __name__ == "__main__":
+    from accelerate import notebook_launcher
+    with autolog.child_run("spawn"):
+        mp.spawn(train, args=(sys.argv[1],), nprocs=2)
+    with autolog.child_run("fork"):
+        forks = [mp.get_context("fork").Process(target=train, args=(rank, sys.argv[2])) for rank in (0, 1)]
+        [fork.start() for fork in forks]
+        [fork.join() for fork in forks]
+    with autolog.child_run("notebook_launcher"):
+        notebook_launcher(accelerated, num_processes=2, use_port=sys.argv[3])
+    with autolog.child_run("loader"):
+        batches = list(torch.utils.data.DataLoader(Worked(), batch_size=2, num_workers=2))
+        loop(torch.nn.Linear(4, 1), torch.Tensor.backward)
+"""
+SPAWNED_LIGHTNING = (
+    LIGHTNING_MODULE
+    + """
+if __name__ == "__main__":
+    for strategy in ("ddp_notebook", "ddp_spawn"):
+        with autolog.child_run(strategy):
+            trainer = pl.Trainer(
+                max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False, accelerator="cpu",
+                devices=2, strategy=strategy, log_every_n_steps=1, enable_model_summary=False,
+            )
+            trainer.fit(Line(), DataLoader(torch.ones(32, 4), batch_size=4))
+            print(float(trainer.callback_metrics["loss"]))
+"""
+)
+SLURM = """
+import autolog, os, torch, torch.distributed as dist
+rank = int(os.environ["SLURM_PROCID"])
+if "GROUP" in os.environ:
+    dist.init_process_group("gloo", rank=rank, world_size=2)
+model = torch.nn.Linear(4, 1)
+optimizer = torch.optim.SGD(model.parameters(), 0.1 * (rank + 1))
+for step in range(3):
+    loss = model(torch.ones(2, 4)).square().mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
 """
 
 
@@ -272,3 +351,55 @@ def test_accelerate_launch(cluster):  # "multi_gpu" is its word for several proc
     cluster.settle()
     run = read_run(cluster.only())
     assert (run.status, run.metrics["loss"].count, len(list(cluster.only().glob("journal*")))) == ("completed", 3, 2)
+
+
+def alone(cluster, text, *arguments, **environment):
+    """Run a script that starts its ranks itself, or is one; its run."""
+    (cluster.folder / "train.py").write_text(text)
+    command = [sys.executable, "train.py", *arguments]
+    agent = cluster.start(command, {"AUTOLOG_SIDECAR": "0", **environment}, f"agent.{len(cluster.agents)}")
+    cluster.agents.append(agent)
+    return agent
+
+
+def fits(run):
+    return {
+        place.name: [(fit.integration, fit.status, fit.metrics["loss"].count) for fit in place.children]
+        for place in run.children
+    }
+
+
+def test_ranks_that_a_script_starts_itself(cluster):
+    """Each is a worker of the script's run; of those that form a group the first reports, as in a job."""
+    agent = alone(cluster, SPAWNED, free_port(), free_port(), free_port(), ACCELERATE_USE_CPU="1")
+    assert agent.wait(timeout=400) == 0, cluster.said()
+    run = read_run(cluster.only())
+    once = [("torch", "completed", 3)]
+    assert run.health["errors"] == []
+    assert fits(run) == {"spawn": once, "fork": once, "notebook_launcher": once, "loader": once}
+
+
+def test_ranks_that_lightning_starts_in_its_process(cluster):
+    agent = alone(cluster, SPAWNED_LIGHTNING)
+    assert agent.wait(timeout=400) == 0, cluster.said()
+    run = read_run(cluster.only())
+    assert run.health["errors"] == []
+    assert fits(run) == {strategy: [("lightning", "completed", 4)] for strategy in ("ddp_notebook", "ddp_spawn")}
+
+
+@pytest.mark.parametrize(("group", "reporting"), [("1", 1), ("", 2)])
+def test_tasks_of_slurm_are_ranks_once_they_form_a_group(cluster, group, reporting):
+    port = free_port()
+    tasks = [
+        alone(
+            cluster, SLURM, SLURM_JOB_ID="7", SLURM_STEP_ID="0", SLURM_PROCID=str(rank), SLURM_NTASKS="2",
+            SLURM_LOCALID=str(rank), SLURM_NODEID="0", MASTER_ADDR="127.0.0.1", MASTER_PORT=port,
+            **({"GROUP": group} if group else {}),
+        )
+        for rank in (1, 0)
+    ]  # fmt: skip
+    assert [task.wait(timeout=400) for task in tasks] == [0, 0], cluster.said()
+    run = read_run(cluster.only())
+    assert [child.metrics["loss"].count for child in run.children] == [3] * reporting
+    assert sorted(child.params["optimizer.lr"] for child in run.children) == [0.1, 0.2][:reporting]
+    assert "AUTOLOG_RANKS" not in cluster.said()
