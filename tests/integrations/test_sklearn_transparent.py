@@ -1,6 +1,7 @@
 """Nothing of a program changes under autolog: every kind of scikit-learn program, as a process, with and without it."""
 
 import pytest
+from sklearn.model_selection import cross_val_predict
 
 
 def told(recording):
@@ -200,7 +201,9 @@ def test_transparent_everywhere(transparent):
         assert [child.name for child in fits[:4]] == [
             "Drawing", "GridSearchCV", "Drawing", "AdaBoostClassifier",
         ]  # fmt: skip
-        assert [child.kind for child in fits[2:4]] == ["cross_validation"] * 2
+        assert fits[2].kind == "cross_validation"
+        if "func" in cross_val_predict.__code__.co_freevars:  # it cannot be watched in scikit-learn 1.3
+            assert fits[3].kind == "cross_validation"
         assert sum(child.name == "RandomForestClassifier" for child in fits) == 1
         assert fits[0].metric_names == {"accuracy_score_X_test", "score_X_test"}
         assert all(child.status == "completed" for child in fits)
@@ -225,7 +228,7 @@ class Broken(BaseEstimator):
     [
         "Broken().fit([[0]], [0])",
         "accuracy_score([0, 1], LogisticRegression().fit([[0], [1]], [0, 1]).predict([[0], [1], [0]]))",
-        "cross_val_score(Broken(), [[0], [1]], [0, 1], cv=2, error_score='raise')",
+        "cross_val_score(Broken(), [[0], [1]], [0, 1], cv=2, scoring='accuracy', error_score='raise')",
         "LogisticRegression().fit([[0], [1]], [0, 1]).score([[0, 1]], [0])",
     ],
     ids=["fit", "metric", "validation", "score"],
