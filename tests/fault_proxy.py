@@ -1,4 +1,4 @@
-"""A TCP proxy that does what bad networks and overloaded servers do: it refuses, resets, hangs, slows down, cuts off."""
+"""A TCP proxy that does what bad networks and overloaded servers do: refuse, reset, hang, slow down, cut off."""
 
 from __future__ import annotations
 
