@@ -3,6 +3,7 @@
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -15,6 +16,8 @@ os.environ["AUTOLOG_SIDECAR"] = "0"
 os.environ["AUTOLOG_WEIGHTS"] = "off"  # small tests ask for them; scripts run as processes have them
 os.environ["AUTOLOG_DIR"] = tempfile.mkdtemp(prefix="autolog-tests-")
 os.environ.pop("AUTOLOG_PARENT", None)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job; scripts of tests would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 atexit.register(shutil.rmtree, os.environ["AUTOLOG_DIR"], ignore_errors=True)
 
 
