@@ -56,12 +56,11 @@ def _seen(service: Service, project: str, run: str) -> RunSummary:
 async def delete(request: Request) -> Response:
     """Take a run away. It can be brought back until the server's undo period is over."""
     service, project, name = await writable_run(request)
-    await in_thread(_delete, service, project, name)
-    return answer(Edited(name="", note="", tags=[]))
+    return answer(await in_thread(_delete, service, project, name))
 
 
-def _delete(service: Service, project: str, run: str) -> None:
-    _seen(service, project, run)
+def _delete(service: Service, project: str, run: str) -> Edited:
+    seen = _seen(service, project, run)
     place = service.data / REMOVED / project
     appending.make(place)
     target = place / f"{run}.{int(time.time())}"
@@ -69,6 +68,7 @@ def _delete(service: Service, project: str, run: str) -> None:
     appending.sync_folder(place)
     appending.sync_folder(service.data / project)
     indexing.remove(service.engine, (project, run))
+    return Edited(name=seen.name, note=seen.note, tags=seen.tags)
 
 
 async def restore(request: Request) -> Response:

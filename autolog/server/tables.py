@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from autolog.store.search import TABLES as INDEX
 
-__all__ = ["INDEX", "audit", "members", "metadata", "projects", "sessions", "shares", "tokens", "users"]
+__all__ = ["INDEX", "members", "metadata", "projects", "tokens", "users"]
 
 metadata = sa.MetaData()
 
@@ -29,7 +29,6 @@ users = sa.Table(
     "users",
     metadata,
     sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("password", sa.Text),  # argon2id; none: only tokens
     sa.Column("admin", sa.Boolean, nullable=False, default=False),
     sa.Column("created_at", sa.Double, nullable=False),
     sa.Column("disabled", sa.Boolean, nullable=False, default=False),
@@ -55,37 +54,4 @@ tokens = sa.Table(
     sa.Column("created_at", sa.Double, nullable=False),
     sa.Column("expires_at", sa.Double),
     sa.Column("revoked_at", sa.Double),
-)
-
-sessions = sa.Table(
-    "sessions",
-    metadata,
-    sa.Column("hash", sa.Text, primary_key=True),
-    sa.Column("user_name", sa.Text, nullable=False),
-    sa.Column("created_at", sa.Double, nullable=False),
-    sa.Column("expires_at", sa.Double, nullable=False),
-)
-
-shares = sa.Table(
-    "shares",
-    metadata,
-    sa.Column("project", sa.Text, primary_key=True),
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("hash", sa.Text, nullable=False, unique=True),
-    sa.Column("run", sa.Text),  # none: the whole project
-    sa.Column("created_by", sa.Text, nullable=False),
-    sa.Column("created_at", sa.Double, nullable=False),
-    sa.Column("expires_at", sa.Double),
-    sa.Column("revoked_at", sa.Double),
-)
-
-audit = sa.Table(
-    "audit",
-    metadata,
-    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
-    sa.Column("time", sa.Double, nullable=False),
-    sa.Column("actor", sa.Text, nullable=False),
-    sa.Column("action", sa.Text, nullable=False),
-    sa.Column("project", sa.Text),
-    sa.Column("detail", sa.Text, nullable=False, default=""),
 )

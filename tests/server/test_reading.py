@@ -169,7 +169,7 @@ def test_edits_are_records(filled):
 
 def test_a_deleted_run_can_be_brought_back(filled):
     path = f"{filled.base}/runs/{PROJECT_RUNS[2]}"
-    assert filled.ask("DELETE", path).status == 200
+    assert filled.ask("DELETE", path).json["name"] == "run-2"
     assert filled.ask("GET", path).status == 404
     assert filled.ask("GET", f"{filled.base}/runs").json["total"] == 5
     assert filled.ask("POST", f"{path}/restore").json["name"] == "run-2"

@@ -27,7 +27,6 @@ def _access() -> None:
     op.create_table(
         "users",
         sa.Column("name", sa.Text, primary_key=True),
-        sa.Column("password", sa.Text),
         sa.Column("admin", sa.Boolean, nullable=False),
         sa.Column("created_at", sa.Double, nullable=False),
         sa.Column("disabled", sa.Boolean, nullable=False),
@@ -49,33 +48,6 @@ def _access() -> None:
         sa.Column("created_at", sa.Double, nullable=False),
         sa.Column("expires_at", sa.Double),
         sa.Column("revoked_at", sa.Double),
-    )
-    op.create_table(
-        "sessions",
-        sa.Column("hash", sa.Text, primary_key=True),
-        sa.Column("user_name", sa.Text, nullable=False),
-        sa.Column("created_at", sa.Double, nullable=False),
-        sa.Column("expires_at", sa.Double, nullable=False),
-    )
-    op.create_table(
-        "shares",
-        sa.Column("project", sa.Text, primary_key=True),
-        sa.Column("id", sa.Text, primary_key=True),
-        sa.Column("hash", sa.Text, nullable=False, unique=True),
-        sa.Column("run", sa.Text),
-        sa.Column("created_by", sa.Text, nullable=False),
-        sa.Column("created_at", sa.Double, nullable=False),
-        sa.Column("expires_at", sa.Double),
-        sa.Column("revoked_at", sa.Double),
-    )
-    op.create_table(
-        "audit",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
-        sa.Column("time", sa.Double, nullable=False),
-        sa.Column("actor", sa.Text, nullable=False),
-        sa.Column("action", sa.Text, nullable=False),
-        sa.Column("project", sa.Text),
-        sa.Column("detail", sa.Text, nullable=False),
     )
 
 
