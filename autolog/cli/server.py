@@ -30,7 +30,8 @@ def server(words: list[str]) -> int:
             raise
         raise CommandError(_MISSING.format(missing=error.name)) from None
     try:
-        get_command(application).main(args=words or ["start"], prog_name="autolog server")
+        starts = not words or (words[0].startswith("-") and words[0] != "--help")
+        get_command(application).main(args=["start", *words] if starts else words, prog_name="autolog server")
     except SystemExit as end:  # Typer's way to return
         return end.code if isinstance(end.code, int) else 1 if end.code else 0
     return 0

@@ -3,6 +3,8 @@
 import gzip
 import hashlib
 import signal
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -214,3 +216,13 @@ def test_tokens_are_stored_hashed_and_end(own_server):
     own_server.command("revoke", listed.split()[0])
     assert own_server.append(LINE, len(HEADER), token=token).status == 401
     assert own_server.append(LINE, len(HEADER), token=own_server.token("bob", days=-1)).status == 401
+
+
+def test_a_server_without_users_does_not_start(tmp_path):
+    """Also: ``start`` is what is meant where no command is named, with options too."""
+    done = subprocess.run(
+        [sys.executable, "-m", "autolog.cli", "server", "--data", str(tmp_path), "--port", "0"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "autolog server init" in done.stderr
