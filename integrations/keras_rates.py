@@ -12,6 +12,7 @@ import struct
 import sys
 from bisect import bisect_left
 from collections.abc import Callable
+from threading import Lock
 from time import perf_counter
 from typing import Any
 
@@ -202,6 +203,7 @@ class Rates:
         self._set: dict[str, float] = {}
         self._known: dict[str, float] = {}
         self._last: tuple[int, dict[str, float]] = (-1, {})
+        self._lock = Lock()  # Keras may tell of batches in threads of its own, and out of order
 
     @property
     def optimizers(self) -> list[Any]:
@@ -221,7 +223,9 @@ class Rates:
         if not self._scheduled:
             return {}
         told = {rate.name: value for rate in self._scheduled if (value := rate.at(updates)) is not None}
-        self._last = (updates, told)
+        with self._lock:
+            if updates >= self._last[0]:
+                self._last = (updates, told)
         return told
 
     def assigned(self, optimizer: Any, value: Any) -> None:

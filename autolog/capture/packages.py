@@ -32,14 +32,21 @@ def package_facts(path: Iterable[str], redactor: Redactor) -> dict[str, str]:
 
     found: dict[str, str] = {}
     for distribution in distributions(path=[entry or "." for entry in path]):
-        metadata: Any = distribution.metadata  # None for a broken one, whatever its type says
-        name = metadata.get("Name") if metadata is not None else None
-        version = metadata.get("Version") if metadata is not None else None
+        name, version = _named(distribution)
         if name and version:
             key = re.sub(r"[-_.]+", "-", name).lower()
             if key not in found:
                 found[key] = f"{version}{_origin(distribution, key, redactor)}"
     return dict(sorted(found.items()))
+
+
+def _named(distribution: Distribution) -> tuple[str | None, str | None]:
+    """Name and version; nothing of a broken one, for which Python's own says ``None`` and its backport raises."""
+    try:
+        metadata: Any = distribution.metadata
+    except FileNotFoundError:  # importlib_metadata.MetadataNotFound
+        return None, None
+    return (None, None) if metadata is None else (metadata.get("Name"), metadata.get("Version"))
 
 
 def _origin(distribution: Distribution, name: str, redactor: Redactor) -> str:

@@ -7,6 +7,8 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import pytest
+
 from autolog.capture.packages import package_facts
 from autolog.capture.redact import MASK, Redactor
 
@@ -46,3 +48,11 @@ def test_names_order_and_origins(tmp_path: Path) -> None:
         "odd": "5",
     }
     assert redactor.hits == {"packages.forked": 1}
+
+
+def test_a_broken_package_where_the_backport_is_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backport = pytest.importorskip("importlib_metadata")  # it puts itself beside Python's own, and raises
+    monkeypatch.setattr(sys, "meta_path", [backport.MetadataPathFinder(), *sys.meta_path])
+    _install(tmp_path, "mine", "0.1")
+    (tmp_path / "broken-1.dist-info").mkdir()
+    assert package_facts([str(tmp_path)], Redactor(environment={})) == {"mine": "0.1"}

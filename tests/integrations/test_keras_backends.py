@@ -267,6 +267,19 @@ for schedule in [schedules.CosineDecay(0.1, 9, warmup_target=0.2, warmup_steps=5
 """
 
 
+ORDER = """
+import keras
+from autolog.integrations.keras_rates import Rates
+rates = Rates(keras.optimizers.SGD(keras.optimizers.schedules.ExponentialDecay(0.1, 5, 0.5)), {})
+rates.at(19), rates.at(15)
+print(rates.epoch_end(20, {}), list(rates.epoch_end(24, {})))
+"""
+
+
+def test_the_last_rate_is_recorded_once_where_batches_are_told_out_of_order(tmp_path):
+    assert process(tmp_path, "jax", sys.executable, "-c", ORDER).split() == ["{}", "['learning_rate']"]
+
+
 @pytest.mark.parametrize("backend", ["jax", "tensorflow"])
 def test_several_steps_in_one_execution(tmp_path, backend):
     needs(backend)
