@@ -6,17 +6,21 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .NOTPARALLEL:
-.PHONY: demo test test-core test-frameworks lint bench bench-programs clean
+.PHONY: demo test test-core test-frameworks services lint bench bench-programs clean
 
 demo: $(VENV)/.demo
 	@BIN="$(abspath $(BIN))" sh examples/demo.sh
 
-test: $(VENV)/.frameworks lint
+test: $(VENV)/.frameworks services lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Without the frameworks: set up and done in a minute. Where they are installed, it tests with their values too.
 test-core: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 tests/core
+
+# A browser and a database, which the tests of the server start for themselves; without them those tests are skipped.
+services:
+	@{ command -v chromium && ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 || sh .ci/apt.sh chromium postgresql || true
 
 # The oldest and the latest supported version of each named framework, in environments below .venv-frameworks/, and one
 # outside of what is supported. Takes its time; `make test-frameworks ONLY=keras` is one framework.
