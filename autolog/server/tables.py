@@ -10,7 +10,10 @@ import sqlalchemy as sa
 
 from autolog.store.search import TABLES as INDEX
 
-__all__ = ["INDEX", "members", "metadata", "projects", "tokens", "users"]
+__all__ = [
+    "INDEX", "audit", "invitations", "members", "metadata", "projects", "sessions", "shares", "throttle", "tokens",
+    "users", "workspace_members", "workspaces",
+]  # fmt: skip
 
 metadata = sa.MetaData()
 
@@ -23,6 +26,7 @@ projects = sa.Table(
     sa.Column("project", sa.Text, primary_key=True),
     sa.Column("public", sa.Boolean, nullable=False, default=False),
     sa.Column("created_at", sa.Double, nullable=False),
+    sa.Column("workspace", sa.Text),  # none: of no workspace
 )
 
 users = sa.Table(
@@ -32,6 +36,7 @@ users = sa.Table(
     sa.Column("admin", sa.Boolean, nullable=False, default=False),
     sa.Column("created_at", sa.Double, nullable=False),
     sa.Column("disabled", sa.Boolean, nullable=False, default=False),
+    sa.Column("password", sa.Text),  # an argon2id hash with its parameters; none: only tokens speak for the user
 )
 
 members = sa.Table(
@@ -54,4 +59,79 @@ tokens = sa.Table(
     sa.Column("created_at", sa.Double, nullable=False),
     sa.Column("expires_at", sa.Double),
     sa.Column("revoked_at", sa.Double),
+    sa.Column("made_by", sa.Text),  # id of the token it was made with, which takes it along when it is revoked
+)
+
+workspaces = sa.Table(
+    "workspaces",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("created_at", sa.Double, nullable=False),
+)
+
+workspace_members = sa.Table(
+    "workspace_members",
+    metadata,
+    sa.Column("workspace", sa.Text, primary_key=True),
+    sa.Column("user_name", sa.Text, primary_key=True),
+    sa.Column("role", sa.Text, nullable=False),
+)
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("hash", sa.Text, primary_key=True),  # of the cookie
+    # What the browser was signed in with: a user's password, or a token or share link whose end is the session's.
+    sa.Column("user_name", sa.Text),
+    sa.Column("token_hash", sa.Text),
+    sa.Column("share_hash", sa.Text),
+    sa.Column("created_at", sa.Double, nullable=False),
+    sa.Column("seen_at", sa.Double, nullable=False),
+    sa.Column("expires_at", sa.Double, nullable=False),
+)
+
+shares = sa.Table(
+    "shares",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("hash", sa.Text, nullable=False, unique=True),
+    sa.Column("run", sa.Text),  # none: the whole project
+    sa.Column("label", sa.Text, nullable=False, default=""),
+    sa.Column("made_by", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Double, nullable=False),
+    sa.Column("expires_at", sa.Double),
+    sa.Column("revoked_at", sa.Double),
+)
+
+invitations = sa.Table(
+    "invitations",
+    metadata,
+    sa.Column("user_name", sa.Text, primary_key=True),  # a new one takes the place of the one before
+    sa.Column("hash", sa.Text, nullable=False, unique=True),
+    sa.Column("created_at", sa.Double, nullable=False),
+    sa.Column("expires_at", sa.Double, nullable=False),
+)
+
+throttle = sa.Table(
+    "throttle",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),  # a hash of the user's name or the address
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("seen_at", sa.Double, nullable=False),
+    sa.Column("until", sa.Double, nullable=False),
+)
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),  # empty: it is about the whole server
+    sa.Column("id", sa.Text, primary_key=True),  # sorts by time
+    sa.Column("time", sa.Double, nullable=False),
+    sa.Column("user_name", sa.Text, nullable=False),
+    sa.Column("address", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("details", sa.Text, nullable=False),
+    sa.Index("audit_by_time", "id"),
 )

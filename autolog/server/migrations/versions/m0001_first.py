@@ -14,6 +14,8 @@ down_revision = None
 def upgrade() -> None:
     """Make all tables."""
     _access()
+    _sharing()
+    _signing_in()
     _index()
 
 
@@ -23,6 +25,7 @@ def _access() -> None:
         sa.Column("project", sa.Text, primary_key=True),
         sa.Column("public", sa.Boolean, nullable=False),
         sa.Column("created_at", sa.Double, nullable=False),
+        sa.Column("workspace", sa.Text),
     )
     op.create_table(
         "users",
@@ -30,6 +33,7 @@ def _access() -> None:
         sa.Column("admin", sa.Boolean, nullable=False),
         sa.Column("created_at", sa.Double, nullable=False),
         sa.Column("disabled", sa.Boolean, nullable=False),
+        sa.Column("password", sa.Text),
     )
     op.create_table(
         "members",
@@ -49,6 +53,57 @@ def _access() -> None:
         sa.Column("expires_at", sa.Double),
         sa.Column("revoked_at", sa.Double),
     )
+
+
+def _sharing() -> None:
+    op.create_table(
+        "workspaces", sa.Column("name", sa.Text, primary_key=True), sa.Column("created_at", sa.Double, nullable=False)
+    )
+    op.create_table("workspace_members", *_keys("workspace", "user_name"), sa.Column("role", sa.Text, nullable=False))
+    op.create_table(
+        "shares",
+        *_keys("project", "id"),
+        sa.Column("hash", sa.Text, nullable=False, unique=True),
+        sa.Column("run", sa.Text),
+        sa.Column("label", sa.Text, nullable=False),
+        sa.Column("made_by", sa.Text, nullable=False),
+        sa.Column("created_at", sa.Double, nullable=False),
+        sa.Column("expires_at", sa.Double),
+        sa.Column("revoked_at", sa.Double),
+    )
+
+
+def _signing_in() -> None:
+    op.create_table(
+        "sessions",
+        sa.Column("hash", sa.Text, primary_key=True),
+        *_texts("user_name", "token_hash", "share_hash"),
+        sa.Column("created_at", sa.Double, nullable=False),
+        sa.Column("seen_at", sa.Double, nullable=False),
+        sa.Column("expires_at", sa.Double, nullable=False),
+    )
+    op.create_table(
+        "invitations",
+        sa.Column("user_name", sa.Text, primary_key=True),
+        sa.Column("hash", sa.Text, nullable=False, unique=True),
+        sa.Column("created_at", sa.Double, nullable=False),
+        sa.Column("expires_at", sa.Double, nullable=False),
+    )
+    op.create_table(
+        "throttle",
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("failures", sa.Integer, nullable=False),
+        sa.Column("seen_at", sa.Double, nullable=False),
+        sa.Column("until", sa.Double, nullable=False),
+    )
+    op.create_table(
+        "audit",
+        *_keys("project", "id"),
+        sa.Column("time", sa.Double, nullable=False),
+        *(sa.Column(name, sa.Text, nullable=False) for name in ("user_name", "address", "action", "subject")),
+        sa.Column("details", sa.Text, nullable=False),
+    )
+    op.create_index("audit_by_time", "audit", ["id"])
 
 
 def _index() -> None:
