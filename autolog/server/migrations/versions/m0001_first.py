@@ -52,6 +52,7 @@ def _access() -> None:
         sa.Column("created_at", sa.Double, nullable=False),
         sa.Column("expires_at", sa.Double),
         sa.Column("revoked_at", sa.Double),
+        sa.Column("made_by", sa.Text),
     )
 
 
