@@ -35,6 +35,7 @@ __all__ = [
     "log_text",
     "log_video",
     "remove_tags",
+    "set_fields",
     "set_name",
     "set_note",
     "test",
@@ -72,6 +73,7 @@ log_fact = _on_current(Run.log_fact)
 log_other = _on_current(Run.log_other)
 add_tags = _on_current(Run.add_tags)
 remove_tags = _on_current(Run.remove_tags)
+set_fields = _on_current(Run.set_fields)
 set_note = _on_current(Run.set_note)
 set_name = _on_current(Run.set_name)
 log_text = _on_current(Run.log_text)

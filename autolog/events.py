@@ -14,6 +14,7 @@ import msgspec
 
 __all__ = [
     "FORMAT",
+    "Archive",
     "Args",
     "Asset",
     "Child",
@@ -21,6 +22,7 @@ __all__ = [
     "End",
     "Exit",
     "Fact",
+    "Fields",
     "Health",
     "HealthKind",
     "Metrics",
@@ -145,6 +147,18 @@ class Name(_Record, tag="name"):
     name: str
 
 
+class Fields(_Record, tag="fields"):
+    """What people add to a run by hand, to sort and find it by: ``{"reviewed": true}``. ``null`` takes a field away."""
+
+    values: dict[str, Any]
+
+
+class Archive(_Record, tag="archive"):
+    """The run is kept, and left out of lists unless it is asked for; or taken back into them."""
+
+    archived: bool = True
+
+
 class Other(_Record, tag="other"):
     """Anything else a person wants kept beside the run (``log_other``)."""
 
@@ -214,9 +228,9 @@ class Removed(_Record, tag="removed"):
     name: str
 
 
-Record: TypeAlias = Union[  # noqa: UP007  seventeen types in a column read better than seventeen bars
-    RunStart, Child, ChildEnd, Metrics, Params, Args, Fact, Tags, Note, Name, Other, Asset, Health, System, End, Exit,
-    Removed,
+Record: TypeAlias = Union[  # noqa: UP007  nineteen types in a column read better than nineteen bars
+    RunStart, Child, ChildEnd, Metrics, Params, Args, Fact, Tags, Note, Name, Fields, Archive, Other, Asset, Health,
+    System, End, Exit, Removed,
 ]  # fmt: skip
 
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)

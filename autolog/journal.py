@@ -27,7 +27,7 @@ EDITS: Final = "journal.edits.jsonl"
 _CHECK_EVERY = 1.0
 """Seconds between two looks whether the file was removed under us (a look costs as much as a write)."""
 
-_LOGGED = (events.Metrics, events.Params, events.Other, events.Asset, events.Tags, events.Note)
+_LOGGED = (events.Metrics, events.Params, events.Other, events.Asset, events.Tags, events.Note, events.Fields)
 """What a person has logged on purpose."""
 
 _write = os.write

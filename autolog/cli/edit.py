@@ -1,10 +1,11 @@
-"""``autolog tag``, ``note``, ``rename``, ``rm``: changes to recorded runs."""
+"""``autolog tag``, ``set``, ``note``, ``rename``, ``archive``, ``rm``: changes to recorded runs."""
 
 from __future__ import annotations
 
+import json
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
 
     from autolog.store.summary import RunSummary
 
-__all__ = ["note", "rename", "rm", "tag"]
+__all__ = ["archive", "note", "rename", "rm", "set_fields", "tag", "unarchive"]
 
 _RUN = typer.Argument(help="Id, beginning of an id, name, or 'last'.", show_default=False)
+_RUNS = typer.Argument(metavar="RUN...", help="Ids, beginnings of ids, names, or 'last'.")
 
 
 def tag(
@@ -41,6 +43,65 @@ def tag(
     with _said():
         edit.tag(summary, add=add, remove=remove)
     print(f"{summary.name}: {' '.join(find(run).tags) or '(no tags)'}")
+
+
+def set_fields(
+    run: Annotated[str, _RUN],
+    changes: Annotated[
+        list[str], typer.Argument(metavar="NAME=VALUE...", help="VALUE is a number, true, false or text; none: remove.")
+    ],
+) -> None:
+    """Set fields of your own, to sort and find runs by: fields.NAME in queries.
+
+    Examples:
+      autolog set last reviewed=true paper_table=3 owner=ann
+      autolog set brave-otter-42 owner=
+      autolog ls "fields.reviewed == True" -c name,fields.owner
+    """
+    values: dict[str, Any] = {}
+    for change in changes:
+        name, separator, value = change.partition("=")
+        if not separator or not name.strip():
+            raise CommandError(f"{change!r} is no NAME=VALUE", code=2)
+        values[name.strip()] = _value(value)
+    summary = find(run)
+    with _said():
+        edit.set_fields(summary, values)
+    held = find(run).fields
+    print(f"{summary.name}: {' '.join(f'{name}={value}' for name, value in held.items()) or '(no fields)'}")
+
+
+def _value(text: str) -> Any:
+    """What a person means by a word: a number, a truth value, nothing, or the text itself."""
+    try:
+        value = json.loads(text) if text else None
+    except ValueError:
+        return text
+    return text if isinstance(value, (list, dict)) else value
+
+
+def archive(runs: Annotated[list[str], _RUNS]) -> None:
+    """Leave runs out of lists. They are kept; `autolog ls --archived` shows them.
+
+    Examples:
+      autolog archive last
+    """
+    for summary in list(map(find, runs)):
+        with _said():
+            edit.archive(summary)
+        print(f"archived {summary.name} ({summary.id})")
+
+
+def unarchive(runs: Annotated[list[str], _RUNS]) -> None:
+    """Take archived runs back into lists.
+
+    Examples:
+      autolog unarchive brave-otter-42
+    """
+    for summary in list(map(find, runs)):
+        with _said():
+            edit.archive(summary, archived=False)
+        print(f"{summary.name} ({summary.id}) is listed again")
 
 
 def note(run: Annotated[str, _RUN], text: Annotated[str, typer.Argument(help="The note; '' removes it.")]) -> None:
@@ -66,7 +127,7 @@ def rename(run: Annotated[str, _RUN], name: Annotated[str, typer.Argument(help="
 
 
 def rm(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Ids, beginnings of ids, names, or 'last'.")],
+    runs: Annotated[list[str], _RUNS],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete runs with everything that belongs to them. There is no way back.

@@ -16,7 +16,7 @@ from autolog.store.export import export_history, export_runs
 __all__ = ["export"]
 
 
-def export(
+def export(  # noqa: PLR0917  (the options of the command)
     where: Annotated[str, typer.Argument(help="Only runs for which this holds, as in `autolog ls`.")] = "",
     format: Annotated[  # noqa: A002  (the option's name)
         Literal["csv", "json", "parquet"] | None,
@@ -25,6 +25,7 @@ def export(
     history: Annotated[bool, typer.Option("--history", help="Every point of every metric.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The file. Default: standard output.")] = None,
     project: Annotated[str, typer.Option("--project", "-p", help="Only runs of this project.")] = "",
+    archived: Annotated[bool, typer.Option("--archived", help="Archived runs as well.")] = False,
 ) -> None:
     """Export runs: one row a run, or with --history one row a point.
 
@@ -39,7 +40,7 @@ def export(
     chosen = format or _by_name(output) or "csv"
     if chosen == "parquet" and output is None and sys.stdout.isatty():
         raise CommandError("Parquet is not for a terminal; name a file with -o", code=2)
-    runs = query(where, project=project)
+    runs = query(where, project=project, archived=archived)
     write = export_history if history else export_runs
     try:
         if output is None:

@@ -32,13 +32,15 @@ def find(name: str) -> RunSummary:
         raise CommandError(str(error)) from None
 
 
-def query(where: str = "", *, project: str = "", sort: str = "", limit: int | None = None) -> store.Runs:
+def query(
+    where: str = "", *, project: str = "", sort: str = "", limit: int | None = None, archived: bool = False
+) -> store.Runs:
     """Runs for which ``where`` holds, newest first or as sorted.
 
     Raises:
         CommandError: the query or the column to sort by cannot be understood; the message points at the place.
     """
     try:
-        return store.runs(where, sort=sort, limit=limit, project=project)
+        return store.runs(where, sort=sort, limit=limit, project=project, archived=archived)
     except (ValueError, LookupError) as error:
         raise CommandError(str(error), code=2) from None

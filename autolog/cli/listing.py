@@ -42,13 +42,15 @@ def ls(  # noqa: PLR0917  (the options of the command)
     ] = None,
     all: Annotated[bool, typer.Option("--all", "-a", help="Every run, with its child runs beneath it.")] = False,  # noqa: A002  (the option's name)
     json: Annotated[bool, typer.Option("--json", help="Everything about the runs as a JSON list.")] = False,
+    archived: Annotated[bool, typer.Option("--archived", help="Archived runs as well.")] = False,
 ) -> None:
     """List runs, newest first.
 
     A run with a single fit is one line; child runs are shown by --all.
     Columns are name, id, project, status, started, ended, took, tags, note,
     children, metrics.X (also metrics.X.min, .max, .count, .last_step),
-    params.X, args.X, facts.X; the X alone will do where it is unambiguous.
+    params.X, args.X, facts.X, fields.X; the X alone will do where it is
+    unambiguous. Archived runs are left out unless --archived or the query asks.
 
     Examples:
       autolog ls
@@ -58,7 +60,7 @@ def ls(  # noqa: PLR0917  (the options of the command)
     """
     if limit is None and not (all or json):
         limit = _SHOWN
-    runs = query(where, project=project, sort=sort, limit=limit)
+    runs = query(where, project=project, sort=sort, limit=limit, archived=archived)
     for hint in runs.hints:
         sys.stderr.write(f"autolog: {hint}\n")
     if json:

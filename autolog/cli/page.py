@@ -33,7 +33,7 @@ def page(run: RunSummary, *, now: float) -> Iterator[RenderableType]:
         now: The present.
     """
     yield from _head(run, now)
-    for section in (_exception, _ranks, _args, _metrics, _children, _params, _other, _assets, _health):
+    for section in (_exception, _ranks, _fields, _args, _metrics, _children, _params, _other, _assets, _health):
         yield from section(run)
 
 
@@ -49,6 +49,7 @@ def _head(run: RunSummary, now: float) -> Iterator[RenderableType]:
     lines["part of"] = run.parent or ""
     lines["tags"] = " ".join(run.tags)
     lines["note"] = run.note
+    lines["archived"] = "yes" if run.archived else ""
     lines |= facts.lines(run.facts)
     lines["kept in"] = run.directory
     yield _pairs((name, value) for name, value in lines.items() if value)
@@ -101,6 +102,12 @@ def _ranks(run: RunSummary) -> Iterator[RenderableType]:
 def _fate(one: Mapping[str, Any]) -> str:
     how = ending(one)
     return f"{text.status(one['status'])}{': ' if how else ''}{how}"
+
+
+def _fields(run: RunSummary) -> Iterator[RenderableType]:
+    if run.fields:
+        yield heading("Fields")
+        yield _pairs((name, text.shorten(text.value(value), 200)) for name, value in run.fields.items())
 
 
 def _args(run: RunSummary) -> Iterator[RenderableType]:

@@ -81,8 +81,8 @@ def _known(engine: sa.Engine, place: Place) -> _Known:
 def _write(engine: sa.Engine, place: Place, seen: RunSummary, stamp: str, state: bytes) -> None:
     fields, metrics = entries.entries_of(seen)
     run = (
-        seen.id, seen.name, place[0], seen.parent, seen.status, seen.note, seen.started_at, seen.ended_at, stamp,
-        entries.dump_row(seen),
+        seen.id, seen.name, place[0], seen.parent, seen.status, seen.note, float(seen.archived), seen.started_at,
+        seen.ended_at, stamp, entries.dump_row(seen),
     )  # fmt: skip
     rows: dict[str, list[tuple[Any, ...]]] = {
         "runs": [run],

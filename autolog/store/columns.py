@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GROUPS", "PLAIN", "UnknownColumn", "column_value", "sorted_runs"]
 
-GROUPS = ("metrics", "params", "args", "facts", "other")
+GROUPS = ("metrics", "params", "args", "facts", "other", "fields")
 PLAIN = {
     "id": "id",
     "name": "name",
@@ -28,6 +28,7 @@ PLAIN = {
     "took": "duration",
     "tags": "tags",
     "note": "note",
+    "archived": "archived",
     "children": "children",
     "directory": "directory",
 }
@@ -44,8 +45,8 @@ def column_value(run: RunSummary, column: str) -> Any:
     Args:
         run: The run.
         column: A key of :data:`PLAIN`, ``metrics.NAME`` (the last value) or ``metrics.NAME.min`` (any of ``last, min,
-            max, count, last_step, last_epoch``), ``params.NAME``, ``args.NAME``, ``facts.git.commit``, ``other.NAME``.
-            A bare NAME is looked for among metrics, parameters and arguments.
+            max, count, last_step, last_epoch``), ``params.NAME``, ``args.NAME``, ``facts.git.commit``, ``other.NAME``,
+            ``fields.NAME``. A bare NAME is looked for among metrics, parameters and arguments.
 
     Returns:
         The value; ``None`` where the run has none.

@@ -1,4 +1,4 @@
-"""Change what a person says of a run: tags, note, name; and remove runs. No journal is rewritten."""
+"""Change what a person says of a run: tags, fields, note, name, archived; remove runs. No journal is rewritten."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import os
 import shutil
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autolog import events, journal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from autolog.store.summary import RunSummary
 
-__all__ = ["RunIsRunning", "remove", "rename", "set_note", "tag"]
+__all__ = ["RunIsRunning", "archive", "checked_fields", "remove", "rename", "set_fields", "set_note", "tag"]
+
+_LONGEST_NAME = 200
+_LONGEST_TEXT = 10_000
 
 
 class RunIsRunning(RuntimeError):  # noqa: N818  (it says what it is)
@@ -34,6 +37,48 @@ def tag(run: RunSummary, add: Sequence[str] = (), remove: Sequence[str] = ()) ->
 def set_note(run: RunSummary, text: str) -> None:
     """Replace the note. Raises as :func:`tag` does."""
     _edit(run, events.Note(time=time.time(), child=_child(run), text=text))
+
+
+def set_fields(run: RunSummary, values: Mapping[str, Any]) -> None:
+    """Set fields of a run or a child run; ``None`` takes one away. What is not named stays.
+
+    Raises:
+        ValueError: see :func:`checked_fields`.
+        OSError: the run's directory cannot be written.
+    """
+    _edit(run, events.Fields(time=time.time(), child=_child(run), values=checked_fields(values)))
+
+
+def checked_fields(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields as they are written.
+
+    Raises:
+        ValueError: a name is empty or too long, or a value is neither text, number, truth value nor ``None``.
+    """
+    for name, value in values.items():
+        if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
+            raise ValueError(f"{name[:80]!r} cannot be the name of a field: 1 to {_LONGEST_NAME} printable signs")
+        if value is not None and not isinstance(value, (str, int, float)):
+            raise ValueError(
+                f"the field {name!r} is a {type(value).__name__}; a text, a number, True or False is taken"
+            )
+        if isinstance(value, str) and len(value) > _LONGEST_TEXT:
+            raise ValueError(f"the field {name!r} is longer than {_LONGEST_TEXT} characters")
+        if isinstance(value, int) and not -(2**63) <= value < 2**64:
+            raise ValueError(f"the field {name!r} is a whole number of more than 64 bits")
+    return {name: events.to_wire(value) if isinstance(value, float) else value for name, value in values.items()}
+
+
+def archive(run: RunSummary, *, archived: bool = True) -> None:
+    """Leave a run out of lists unless it is asked for, or take it back into them.
+
+    Raises:
+        ValueError: it is a child run.
+        OSError: the run's directory cannot be written.
+    """
+    if run.kind != "run":
+        raise ValueError(f"{run.name} is a child run: it is listed with its run and cannot be archived alone")
+    _edit(run, events.Archive(time=time.time(), archived=archived))
 
 
 def rename(run: RunSummary, name: str) -> None:

@@ -56,6 +56,7 @@ def entries_of(summary: RunSummary) -> tuple[list[tuple[Any, ...]], list[tuple[A
     fields += _fields("", "args", {name: entry.get("value") for name, entry in summary.args.items()})
     fields += _fields("", "facts", {name: value for name, value in summary.facts.items() if name != "source"})
     fields += _fields("", "other", summary.other)
+    fields += _fields("", "fields", summary.fields)
     return fields, metrics
 
 

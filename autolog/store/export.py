@@ -35,8 +35,9 @@ _ROWS = 1 << 16
 def run_records(rows: Iterable[RunSummary]) -> list[dict[str, Any]]:
     """One flat dictionary a run, all with the same keys.
 
-    ``id, name, project, status, started_at, ended_at, duration, parent, tags, note``, then ``params.*``, ``args.*`` and
-    for each metric ``metrics.X`` (the last value), ``.min``, ``.max``, ``.count``, ``.last_step``, ``.last_epoch``.
+    ``id, name, project, status, started_at, ended_at, duration, parent, tags, note, archived``, ``fields.*``, then
+    ``params.*``, ``args.*`` and for each metric ``metrics.X`` (the last value), ``.min``, ``.max``, ``.count``,
+    ``.last_step``, ``.last_epoch``.
     """
     records = [_record(run) for run in rows]
     names = dict.fromkeys(name for record in records for name in record)
@@ -104,7 +105,9 @@ def _record(run: RunSummary) -> dict[str, Any]:
         "parent": run.parent,
         "tags": run.tags,
         "note": run.note,
+        "archived": run.archived,
     }
+    record |= flatten(run.fields, "fields")
     record |= flatten(run.params, "params")
     record |= flatten({name: entry.get("value") for name, entry in run.args.items()}, "args")
     for name, metric in run.metrics.items():

@@ -75,6 +75,7 @@ class Node(msgspec.Struct, omit_defaults=True):
     args: dict[str, Stamped] = {}
     facts: dict[str, FactState] = {}
     other: dict[str, Stamped] = {}
+    fields: dict[str, Stamped] = {}
     tags: dict[str, Stamped] = {}
     note: Stamped | None = None
     assets: list[events.Asset] = []
@@ -106,6 +107,7 @@ class RunState(msgspec.Struct, omit_defaults=True):
     health: dict[str, list[Any]] = {}
     """``kind``, ``where`` and ``detail`` as one JSON text → [count, time]."""
     renamed: Stamped | None = None
+    archived: Stamped | None = None
     first: float | None = None
     """Time of the earliest record that is not a metric."""
 
@@ -127,7 +129,7 @@ def fold(state: RunState, file: FileState, record: events.Record) -> None:
         return
     if state.first is None or time < state.first:
         state.first = time
-    if isinstance(record, (events.RunStart, events.End, events.Exit, events.Health, events.Name)):
+    if isinstance(record, (events.RunStart, events.End, events.Exit, events.Health, events.Name, events.Archive)):
         _fold_run(state, file, time, record)
     elif isinstance(record, (events.Child, events.ChildEnd)):
         _fold_child(state.node(record.child), time, record)
@@ -158,7 +160,7 @@ def _fold_run(
     state: RunState,
     file: FileState,
     time: float,
-    record: events.RunStart | events.End | events.Exit | events.Health | events.Name,
+    record: events.RunStart | events.End | events.Exit | events.Health | events.Name | events.Archive,
 ) -> None:
     if isinstance(record, events.RunStart):
         file.start, file.end = record, None
@@ -171,6 +173,9 @@ def _fold_run(
             state.node(record.child).name = record.name
         elif state.renamed is None or time >= state.renamed.time:
             state.renamed = Stamped(time, record.name)
+    elif isinstance(record, events.Archive):
+        if state.archived is None or time >= state.archived.time:
+            state.archived = Stamped(time, record.archived)
     else:
         key = msgspec.json.encode([record.kind, record.where, record.detail]).decode()
         entry = state.health.setdefault(key, [0, time])
@@ -188,12 +193,8 @@ def _fold_child(node: Node, time: float, record: events.Child | events.ChildEnd)
 
 
 def _fold_content(node: Node, time: float, record: events.Record) -> None:
-    if isinstance(record, events.Params):
-        _newest(node.params, time, record.values)
-    elif isinstance(record, events.Args):
-        _newest(node.args, time, record.values)
-    elif isinstance(record, events.Other):
-        _newest(node.other, time, record.values)
+    if isinstance(record, (events.Params, events.Args, events.Other, events.Fields)):
+        _newest(getattr(node, _HELD[type(record)]), time, record.values)
     elif isinstance(record, events.Fact):
         _fold_fact(node.facts.setdefault(record.name, FactState()), time, record)
     elif isinstance(record, events.Tags):
@@ -206,6 +207,11 @@ def _fold_content(node: Node, time: float, record: events.Record) -> None:
     elif isinstance(record, events.Removed):
         node.removed[record.name] = max(time, node.removed.get(record.name, time))
     # System samples say nothing to a summary: they are read from the journal where they are shown.
+
+
+_HELD: dict[type[events.Record], str] = {
+    events.Params: "params", events.Args: "args", events.Other: "other", events.Fields: "fields",
+}  # fmt: skip
 
 
 def _newest(held: dict[str, Stamped], time: float, values: dict[str, Any]) -> None:

@@ -36,7 +36,7 @@ __all__ = ["MAX_CONDITIONS", "MAX_LENGTH", "QueryError", "parse"]
 
 MAX_LENGTH = 10_000
 MAX_CONDITIONS = 200
-_GROUPS = ("metrics", "params", "args", "facts", "other")
+_GROUPS = ("metrics", "params", "args", "facts", "other", "fields")
 _STATS = ("last", "min", "max", "count", "last_step", "last_epoch")
 _COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
@@ -163,6 +163,8 @@ class _Parser:
             return other
         if field.group == "run" and field.name in TIMES + DURATIONS:
             return self.moment(field, other, node)
+        if field == Field("run", "archived"):
+            return other if isinstance(other.value, bool) else self.fail("archived is True or False", node)
         text = isinstance(other.value, str)
         if field.group == "run" and not text:
             self.fail(f"{field.name} is a text: write it in quotes", node)
@@ -190,7 +192,7 @@ class _Parser:
         if not isinstance(text, Literal) or not isinstance(text.value, str):
             return self.fail("a text in quotes is expected before 'in', such as 'baseline' in tags", left)
         field = self.field(right)
-        if field.group.endswith("metrics") or field.name in TIMES + DURATIONS:
+        if field.group.endswith("metrics") or field.name in (*TIMES, *DURATIONS, "archived"):
             return self.fail("a number holds no text", right)
         return Contains(text.value, field)
 

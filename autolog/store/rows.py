@@ -93,6 +93,8 @@ def runs(
     limit: int | None = None,
     project: str | None = None,
     dir: str | Path | None = None,  # noqa: A002  (the setting's name)
+    *,
+    archived: bool = False,
 ) -> Runs:
     """Runs for which a query holds.
 
@@ -102,6 +104,7 @@ def runs(
         limit: At most so many.
         project: Only runs of this project.
         dir: The runs directory; default: as the settings say.
+        archived: Archived runs as well; they are left out unless this or the query asks for them.
 
     Raises:
         QueryError: the query cannot be understood; the message points at the place.
@@ -112,7 +115,9 @@ def runs(
         problems: list[str] = []
         connection = index.open_index(root, problems)
         try:
-            rows, total, hints = _select(connection, (where or "").strip(), project or "", None if sort else limit)
+            rows, total, hints = _select(
+                connection, (where or "").strip(), project or "", None if sort else limit, archived=archived
+            )
         finally:
             connection.close()
         found = [_row(root, *row) for row in rows]
@@ -120,11 +125,13 @@ def runs(
 
 
 def _select(
-    connection: sqlite3.Connection, where: str, project: str, limit: int | None
+    connection: sqlite3.Connection, where: str, project: str, limit: int | None, *, archived: bool
 ) -> tuple[list[tuple[str, str, bytes]], int, list[str]]:
     """Rows of the index, how many there are without the limit, and hints where there are none."""
     hints: list[str] = []
     source, values = "FROM runs WHERE :_project IN (project_name, project, '')", {"_project": project}
+    if not archived and (not where or _hides_archived(where)):
+        source = f"{source} AND archived = 0"
     if where:
         from autolog.store import search
 
@@ -135,6 +142,12 @@ def _select(
     if where and not rows:
         hints = search.unknown_names(where, connection)
     return rows, len(rows) if limit is None else _count(connection, source, values), hints
+
+
+def _hides_archived(where: str) -> bool:
+    from autolog.store import search
+
+    return search.hides_archived(where)
 
 
 def _count(connection: sqlite3.Connection, source: str, values: dict[str, Any]) -> int:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 __all__ = ["STATS", "TABLES", "VERSION", "Column", "create_statements", "insert_statement"]
 
-VERSION = 1
+VERSION = 2
 """Of the tables and of what is kept in them; an index of another version is built anew."""
 
 STATS = ("last", "min", "max", "count", "last_step", "last_epoch")
@@ -36,6 +36,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("parent", "TEXT"),
         Column("status", "TEXT"),
         Column("note", "TEXT"),
+        Column("archived", "REAL"),
         Column("started_at", "REAL"),
         Column("ended_at", "REAL"),
         Column("stamp", "TEXT"),

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
     Condition = sa.ColumnElement[bool]
 
-__all__ = ["TABLES", "condition_of", "hint", "names_of", "sqlite_text", "statement", "unknown_names"]
+__all__ = [
+    "TABLES", "condition_of", "hides_archived", "hint", "names_of", "sqlite_text", "statement", "unknown_names",
+]  # fmt: skip
 
 _TYPES = {"TEXT": sa.Text, "REAL": sa.Double, "BLOB": sa.LargeBinary}
 TABLES = {
@@ -179,6 +181,8 @@ def _run_value(name: str, now: float) -> _Value:
         ended = sa.func.coalesce(_RUNS.ended_at, now)
         return _Value(ended - _RUNS.started_at, None, sa.true())
     column = _RUNS["project_name" if name == "project" else name]
+    if name == "archived":
+        return _Value(column, None, sa.true())
     if name in words.TIMES:
         return _Value(column, None, column.is_not(None))
     there = column != "" if name == "note" else column.is_not(None)
@@ -230,6 +234,15 @@ def _fields(node: Any) -> list[q.Field]:
     if isinstance(node, q.Field):
         return [node]
     return [field for part in node for field in _fields(part)] if isinstance(node, tuple) else []
+
+
+def hides_archived(query: str) -> bool:
+    """Whether archived runs are left out of what a query finds: unless it says itself what it wants of them.
+
+    Raises:
+        QueryError: the query cannot be understood.
+    """
+    return not query.strip() or q.Field("run", "archived") not in _fields(parse(query))
 
 
 def names_of(query: str) -> list[tuple[str, str]]:

@@ -62,6 +62,8 @@ class RunSummary(msgspec.Struct, kw_only=True):
     metrics: dict[str, MetricSummary] = {}
     tags: list[str] = []
     note: str = ""
+    fields: dict[str, Any] = {}
+    archived: bool = False
     facts: dict[str, Any] = {}
     other: dict[str, Any] = {}
     assets: list[dict[str, Any]] = []
@@ -117,6 +119,7 @@ def summarize(state: RunState, directory: Path, *, now: float | None = None) -> 
     summary = _node_summary(root, start.id, start, status)
     summary.name = state.renamed.value if state.renamed else start.name
     summary.parent = start.parent
+    summary.archived = bool(state.archived and state.archived.value)
     summary.status, summary.end, summary.ended_at = status, end, ended
     summary.started_at = min(first)
     summary.children = _tree(state, start, status, ended)
@@ -161,6 +164,7 @@ def _node_summary(node: Node, id: str, start: events.RunStart, status: events.St
         metrics={name: _metric(metric) for name, metric in node.metrics.items()},
         tags=[tag for tag, held in node.tags.items() if held.value],
         note=node.note.value if node.note else "",
+        fields={name: held.value for name, held in node.fields.items() if held.value is not None},
         facts={name: _fact(fact) for name, fact in node.facts.items()},
         other={name: held.value for name, held in node.other.items()},
         assets=_assets(node),
@@ -263,3 +267,4 @@ def _merge(summary: RunSummary) -> None:
             summary.metrics.setdefault(name, metric)
     summary.tags += [tag for tag in fit.tags if tag not in summary.tags]
     summary.note = summary.note or fit.note
+    summary.fields = {**fit.fields, **summary.fields}

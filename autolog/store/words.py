@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 __all__ = ["DURATIONS", "RUN_FIELDS", "STATUSES", "TIMES", "duration_seconds", "nearest", "time_seconds"]
 
 RUN_FIELDS = {
-    **{name: name for name in ("id", "name", "project", "status", "parent", "note", "tags", "age", "duration")},
+    **{
+        name: name
+        for name in ("id", "name", "project", "status", "parent", "note", "tags", "age", "duration", "archived")
+    },
     "started_at": "started_at",
     "started": "started_at",
     "ended_at": "ended_at",

@@ -1,4 +1,4 @@
-"""plot, diff, export, tag, note, rename, rm: real processes on real run directories."""
+"""plot, diff, export, tag, set, note, rename, archive, rm: real processes on real run directories."""
 
 import csv
 import io
@@ -201,6 +201,28 @@ def test_tags_notes_and_names_are_kept(autolog):
     assert "table-3" in autolog("ls", "'paper' in tags")
     assert "neither +TAG nor -TAG" in autolog("tag", "table-3", "paper", code=2)
     assert "empty" in autolog("rename", "table-3", " ", code=2)
+
+
+def test_fields_are_set_and_taken_away(autolog):
+    assert autolog("set", "brave", "reviewed=true", "table=3", "owner=ann b") == (
+        "brave-otter-42: reviewed=True table=3 owner=ann b\n"
+    )
+    assert autolog("set", "brave", "owner=", "table=[1]") == "brave-otter-42: reviewed=True table=[1]\n"
+    shown = json.loads(autolog("show", "brave", "--json"))
+    assert shown["fields"] == {"reviewed": True, "table": "[1]"}
+    assert "Fields" in autolog("show", "brave")
+    assert "brave-otter-42" in autolog("ls", "fields.reviewed == True", "-c", "name,fields.table")
+    assert "NAME=VALUE" in autolog("set", "brave", "reviewed", code=2)
+
+
+def test_archived_runs_are_out_of_sight(autolog):
+    assert autolog("archive", "brave") == f"archived brave-otter-42 ({BRAVE})\n"
+    assert "brave-otter-42" not in autolog("ls")
+    assert "brave-otter-42" not in autolog("export")
+    assert "brave-otter-42" in autolog("ls", "--archived")
+    assert "brave-otter-42" in autolog("export", "archived")
+    autolog("unarchive", "brave")
+    assert "brave-otter-42" in autolog("ls")
 
 
 def test_rm_deletes_when_told_to(autolog):

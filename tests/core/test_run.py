@@ -202,6 +202,7 @@ def test_words(run):
     autolog.add_tags("b", "c")
     autolog.remove_tags("c")
     autolog.set_note("a note")
+    autolog.set_fields({"owner": "ann", "layers": [1, 2]})
     autolog.set_name("renamed")
     params = {name: value for record in records(run, events.Params) for name, value in record.values.items()}
     assert params == {"adam.lr": 0.1, "adam.betas": [0.9, 0.99], "nan": "NaN", "depth": 3}
@@ -209,6 +210,7 @@ def test_words(run):
     assert records(run, events.Fact)[-1].value == {"rows": 3}
     assert [(tags.add, tags.remove) for tags in records(run, events.Tags)[1:]] == [(["b", "c"], []), ([], ["c"])]
     assert records(run, events.Note)[0].text == "a note"
+    assert records(run, events.Fields)[0].values == {"owner": "ann", "layers": [1, 2]}
     assert (records(run, events.Name)[0].name, run.name) == ("renamed", "renamed")
     with pytest.raises(TypeError, match="tag"):
         autolog.add_tags(3)

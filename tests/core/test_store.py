@@ -522,6 +522,54 @@ def test_edits_are_appended_and_read(tmp_path):
     assert [row.name for row in store.runs("'new' in tags", dir=tmp_path)] == ["after"]
 
 
+def test_fields_are_set_replaced_and_taken_away(tmp_path):
+    write_run(tmp_path, "r", e.Fields(time=START, values={"owner": "ann", "score": 1}), ENDED, name="one")
+    write_run(tmp_path, "s", ENDED, name="two")
+    edit.set_fields(store.find_run("one", dir=tmp_path), {"reviewed": True, "score": 2.5, "owner": None})
+    edit.set_fields(store.find_run("one", dir=tmp_path), {"worst": math.nan})
+    seen = store.find_run("one", dir=tmp_path)
+    assert seen.fields == {"reviewed": True, "score": 2.5, "worst": "NaN"}
+    assert seen.to_dict()["fields"] == seen.fields
+
+    def found(query):
+        return [row.name for row in store.runs(query, dir=tmp_path)]
+
+    assert found("fields.reviewed == True and fields.score > 2") == ["one"]
+    assert found("fields.owner is not None") == []
+    assert [row.name for row in store.runs(sort="fields.score", dir=tmp_path)] == ["one", "two"]
+    assert store.runs(dir=tmp_path).to_records()[0]["fields.score"] in (2.5, None)
+
+
+@pytest.mark.parametrize(
+    "values", [{"": 1}, {"x" * 201: 1}, {"a\nb": 1}, {"a": [1]}, {"a": "x" * 10_001}, {"a": 2**70}]
+)
+def test_fields_that_are_none_are_refused(tmp_path, values):
+    directory = write_run(tmp_path, "r", ENDED)
+    with pytest.raises(ValueError, match="field"):
+        edit.set_fields(store.find_run("r", dir=tmp_path), values)
+    assert not (directory / "journal.edits.jsonl").exists()
+
+
+def test_archived_runs_are_listed_where_they_are_asked_for(tmp_path):
+    write_run(tmp_path, "r", ENDED, name="old")
+    write_run(tmp_path, "s", e.Child(time=START, child="c1", name="fit", kind="fit"), ENDED, name="new")
+
+    def found(query="", **options):
+        return sorted(row.name for row in store.runs(query, dir=tmp_path, **options))
+
+    edit.archive(store.find_run("old", dir=tmp_path))
+    assert (found(), found("status == 'completed'"), found(archived=True)) == (["new"], ["new"], ["new", "old"])
+    assert (found("archived == True"), found("archived"), found("not archived")) == (["old"], ["old"], ["new"])
+    assert found("archived or name == 'new'") == ["new", "old"]
+    assert store.find_run("old", dir=tmp_path).archived
+    edit.archive(store.find_run("old", dir=tmp_path), archived=False)
+    assert found() == ["new", "old"]
+    with pytest.raises(ValueError, match="child run"):
+        edit.archive(store.find_run("new", dir=tmp_path).children[0])
+    with pytest.raises(store.QueryError, match="True or False"):
+        found("archived == 'yes'")
+
+
 def test_an_edit_is_no_sign_of_life(tmp_path):
     directory = write_run(tmp_path, "r", metric(1, loss=1.0), host="elsewhere", boot="b")
     edit.set_note(store.read_run(directory), "hello")

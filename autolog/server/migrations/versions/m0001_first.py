@@ -111,7 +111,7 @@ def _index() -> None:
     run = ("project", "run")
     op.create_table(
         "runs", *_keys(*run), *_texts("id", "name", "project_name", "parent", "status", "note"),
-        *_numbers("started_at", "ended_at"), *_texts("stamp"), sa.Column("row", sa.LargeBinary),
+        *_numbers("archived", "started_at", "ended_at"), *_texts("stamp"), sa.Column("row", sa.LargeBinary),
     )  # fmt: skip
     op.create_index("runs_by_start", "runs", ["project", "started_at"])
     op.create_table("progress", *_keys(*run), sa.Column("state", sa.LargeBinary))
