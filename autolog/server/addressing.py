@@ -53,7 +53,7 @@ async def writable_run(request: Request) -> tuple[Service, str, str]:
     run = names.check_run(request.path_params["run"])
     if who is None or (who.role(project) is None and not who.creates):
         access.require(who, project, "writer")
-    elif who.role(project) is None or not (service.data / project).is_dir():
+    elif who.role(project) is None or not service.storage.knows(project):
         await in_thread(_begin, service, project, who)
     else:
         access.require(who, project, "writer")

@@ -18,7 +18,7 @@ from pathlib import Path
 from autolog.journal import journals
 from autolog.server.errors import ApiError
 
-__all__ = ["append", "make", "overwrite", "run_directory", "sizes", "sync", "sync_folder"]
+__all__ = ["append", "extend", "make", "overwrite", "run_directory", "sizes", "sync", "sync_folder"]
 
 
 def run_directory(root: Path, project: str, run: str) -> Path:
@@ -57,6 +57,24 @@ def append(path: Path, offset: int, data: bytes) -> int:
         _write(file, data[len(known) :], size)
         os.fdatasync(file)  # also where all was there: its first sender may have gone before it was acknowledged
     return max(size, offset + len(data))
+
+
+def extend(path: Path, header: bytes, data: bytes) -> int:
+    """Put ``data`` at the end of a file, whatever stands there, and on disk; after ``header`` where it is empty.
+
+    Returns:
+        The file's size now.
+
+    Raises:
+        ApiError: 507, as :func:`append`.
+    """
+    make(path.parent)
+    with _open(path) as file:
+        size = os.fstat(file).st_size
+        added = data if size else header + data
+        _write(file, added, size)
+        os.fdatasync(file)
+    return size + len(added)
 
 
 def overwrite(path: Path, offset: int, data: bytes) -> int:

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from autolog.server import appending, indexing
+from autolog import events, journal
+from autolog.server import indexing
 from autolog.server.addressing import writable_run
 from autolog.server.endpoint import Endpoint, answer, decoded
 from autolog.server.errors import ApiError
 from autolog.server.requests import in_thread
 from autolog.server.service import Service
 from autolog.server.shapes import Edit, Edited
-from autolog.store import edit as edits
 from autolog.store.summary import RunSummary
 
-__all__ = ["ENDPOINTS", "REMOVED", "delete", "edit", "restore"]
-
-REMOVED = ".removed"
-"""Folder of the data directory where runs wait for their end, or for being brought back."""
+__all__ = ["ENDPOINTS", "delete", "edit", "restore"]
 
 
 async def edit(request: Request) -> Response:
@@ -35,20 +31,25 @@ async def edit(request: Request) -> Response:
 
 def _edit(service: Service, project: str, run: str, change: Edit) -> Edited:
     seen = _seen(service, project, run)
+    now = time.time()
+    records: list[events.Record] = []
     if change.name is not None:
-        edits.rename(seen, change.name.strip())
+        records.append(events.Name(time=now, name=change.name.strip()))
     if change.note is not None:
-        edits.set_note(seen, change.note)
+        records.append(events.Note(time=now, text=change.note))
     if change.add_tags or change.remove_tags:
-        edits.tag(seen, change.add_tags, change.remove_tags)
-    appending.sync(Path(seen.directory) / "journal.edits.jsonl")
-    seen = indexing.refresh(service.engine, service.data, (project, run))
+        records.append(events.Tags(time=now, add=change.add_tags, remove=change.remove_tags))
+    if records:
+        header = events.RunStart(time=now, id=run, name=seen.name, project=seen.project, role="edit")
+        lines = [events.encode(record) + b"\n" for record in (header, *records)]
+        service.storage.extend((project, run), journal.EDITS, lines[0], b"".join(lines[1:]))
+        seen = indexing.refresh(service.engine, service.storage, (project, run))
     return Edited(name=seen.name, note=seen.note, tags=seen.tags)
 
 
 def _seen(service: Service, project: str, run: str) -> RunSummary:
     try:
-        return indexing.refresh(service.engine, service.data, (project, run))
+        return indexing.refresh(service.engine, service.storage, (project, run))
     except FileNotFoundError:
         raise ApiError(404, "not_found", f"there is no run {run} in {project}") from None
 
@@ -61,12 +62,7 @@ async def delete(request: Request) -> Response:
 
 def _delete(service: Service, project: str, run: str) -> Edited:
     seen = _seen(service, project, run)
-    place = service.data / REMOVED / project
-    appending.make(place)
-    target = place / f"{run}.{int(time.time())}"
-    (service.data / project / run).rename(target)
-    appending.sync_folder(place)
-    appending.sync_folder(service.data / project)
+    service.storage.remove((project, run))
     indexing.remove(service.engine, (project, run))
     return Edited(name=seen.name, note=seen.note, tags=seen.tags)
 
@@ -78,15 +74,8 @@ async def restore(request: Request) -> Response:
 
 
 def _restore(service: Service, project: str, run: str) -> Edited:
-    found = sorted((service.data / REMOVED / project).glob(f"{run}.*"))
-    directory = service.data / project / run
-    if not found:
-        raise ApiError(404, "not_found", f"no run {run} was taken away lately")
-    if directory.exists():
-        raise ApiError(409, "conflict", f"the run {run} is there")
-    found[-1].rename(directory)
-    appending.sync_folder(directory.parent)
-    seen = indexing.refresh(service.engine, service.data, (project, run))
+    service.storage.restore((project, run))
+    seen = indexing.refresh(service.engine, service.storage, (project, run))
     return Edited(name=seen.name, note=seen.note, tags=seen.tags)
 
 

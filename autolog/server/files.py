@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import mimetypes
-from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from autolog.server import names
 from autolog.server.addressing import readable_run
 from autolog.server.endpoint import Endpoint, Query, answer
 from autolog.server.errors import ApiError
 from autolog.server.requests import in_thread, number
+from autolog.server.sending import send
 from autolog.server.shapes import Text
+from autolog.server.storage import Stored
 
 __all__ = ["ENDPOINTS", "console", "file"]
 
@@ -23,30 +24,30 @@ _TAIL = 64 << 10
 async def console(request: Request) -> Response:
     service, project, name = await readable_run(request)
     rank = number(request, "rank", 0)
-    path = service.data / project / name / (f"console.{rank}.log" if rank else "console.log")
-    return answer(await in_thread(_tail, path, number(request, "bytes", _TAIL)))
+    path, most = f"console.{rank}.log" if rank else "console.log", number(request, "bytes", _TAIL)
+
+    def tail() -> Text:
+        stored = service.storage.open((project, name), path)
+        return Text(text="", offset=0, size=0) if stored is None else _tail(stored, most)
+
+    return answer(await in_thread(tail))
 
 
-def _tail(path: Path, most: int) -> Text:
-    if not path.is_file():
-        return Text(text="", offset=0, size=0)
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        begin = max(0, size - most)
-        file.seek(begin)
-        return Text(text=file.read(most).decode("utf-8", "replace"), offset=begin, size=size)
+def _tail(stored: Stored, most: int) -> Text:
+    begin = max(0, stored.size - most)
+    data = b"".join(stored.read(begin, stored.size))
+    return Text(text=data.decode("utf-8", "replace"), offset=begin, size=stored.size)
 
 
 async def file(request: Request) -> Response:
     """A file of a run, by its path; parts of it by ``Range``."""
     service, project, name = await readable_run(request)
     path = names.check_file(request.path_params["path"])
-    directory = service.data / project / name
-    place = directory / path
-    if not place.is_file() or not place.resolve().is_relative_to(directory.resolve()):
+    stored = await in_thread(service.storage.open, (project, name), path)
+    if stored is None:
         raise ApiError(404, "not_found", f"the run has no file {path[:200]!r}")
-    return FileResponse(place, media_type=_type(path), headers=_HARMLESS, filename=place.name,
-                        content_disposition_type="inline" if _is_shown(path) else "attachment")  # fmt: skip
+    shown = "inline" if _is_shown(path) else "attachment"
+    return send(request, stored, path.rpartition("/")[2], _type(path), shown=shown, headers=_HARMLESS)
 
 
 _HARMLESS = {

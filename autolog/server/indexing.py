@@ -11,14 +11,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 
 from autolog.server import tables
-from autolog.store import entries, fold, layout, reader, schema, summary
+from autolog.server.storage import Storage
+from autolog.store import entries, fold, reader, schema, summary
 from autolog.store.layout import Place
 from autolog.store.summary import RunSummary
 
@@ -31,7 +31,7 @@ _RUNNING_EVERY = 20.0
 """Seconds after which runs that seem to run are looked at without news: their heartbeats may have stopped."""
 
 
-def refresh(engine: sa.Engine, data: Path, place: Place) -> RunSummary:
+def refresh(engine: sa.Engine, storage: Storage, place: Place) -> RunSummary:
     """Bring the index of one run up to date.
 
     Returns:
@@ -40,11 +40,13 @@ def refresh(engine: sa.Engine, data: Path, place: Place) -> RunSummary:
     Raises:
         FileNotFoundError: there is no such run.
     """
-    directory = data / place[0] / place[1]
-    stamp = layout.stamp_of(directory)
+    stamp = storage.stamp(place)
     known = _known(engine, place)
-    state = reader.read_state(directory, known.state)
-    seen = summary.summarize(state, directory)
+    with storage.directory(place) as directory:
+        state = reader.read_state(directory, known.state)
+        seen = summary.summarize(state, directory)
+    for one in summary.descendants(seen):
+        one.directory = ""  # where a server keeps them is nobody else's business
     if (stamp, seen.status) != (known.stamp, known.status):
         _write(engine, place, seen, stamp, fold.dump_state(state))
     return seen
@@ -110,16 +112,16 @@ class Indexer(threading.Thread):
 
     Args:
         engine: the database.
-        data: the data directory.
+        storage: where the runs are.
     """
 
-    def __init__(self, engine: sa.Engine, data: Path) -> None:
+    def __init__(self, engine: sa.Engine, storage: Storage) -> None:
         super().__init__(name="autolog-index", daemon=True)
         self.listeners: list[Callable[[Place], None]] = []
         self.ready = threading.Event()
         """What was there when the server started is in the index."""
         self._engine = engine
-        self._data = data
+        self._storage = storage
         self._news = threading.Condition()
         self._waiting: dict[Place, float] = {}
         """Runs to be looked at, and when at the earliest."""
@@ -176,7 +178,7 @@ class Indexer(threading.Thread):
 
     def _look(self, place: Place) -> None:
         try:
-            refresh(self._engine, self._data, place)
+            refresh(self._engine, self._storage, place)
         except FileNotFoundError:
             remove(self._engine, place)
         except Exception:  # one run's trouble must not end the thread; the run stays as it was indexed
@@ -196,7 +198,7 @@ class Indexer(threading.Thread):
         with self._engine.connect() as connection:
             rows = connection.execute(sa.select(runs.project, runs.run, runs.stamp)).tuples()
             known = {(project, run): stamp for project, run, stamp in rows}
-        found = dict(layout.run_places(self._data))
+        found = dict(self._storage.places())
         for place in known.keys() - found.keys():
             remove(self._engine, place)
         for place, stamp in found.items():

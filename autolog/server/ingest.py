@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from autolog import events
-from autolog.server import appending, body, names
+from autolog.server import body, names
 from autolog.server.addressing import writable_run
 from autolog.server.endpoint import Endpoint, Query, answer
 from autolog.server.errors import ApiError
@@ -23,7 +23,7 @@ _decoder = msgspec.json.Decoder(msgspec.Raw)
 async def state(request: Request) -> Response:
     """How much of each journal of a run is here, so that a client goes on from there."""
     service, project, run = await writable_run(request)
-    found = await in_thread(appending.sizes, appending.run_directory(service.data, project, run))
+    found = await in_thread(service.storage.sizes, (project, run))
     return answer(Journals(journals=found))
 
 
@@ -37,8 +37,7 @@ async def append(request: Request) -> Response:
     _check_lines(data, service.limits.line, int(damaged) if damaged.isdigit() else 0)
     if offset == 0:
         _check_header(data, run)
-    path = appending.run_directory(service.data, project, run) / name
-    size = await in_thread(appending.append, path, offset, data)
+    size = await in_thread(service.storage.append, (project, run), name, offset, data)
     service.indexer.changed((project, run))
     return answer(Appended(size=size))
 

@@ -77,7 +77,7 @@ async def run(request: Request) -> Response:
 
 def _summary(service: Service, project: str, run: str) -> RunSummary:
     try:
-        return indexing.refresh(service.engine, service.data, (project, run))
+        return indexing.refresh(service.engine, service.storage, (project, run))
     except FileNotFoundError:
         raise ApiError(404, "not_found", f"there is no run {run} in {project}") from None
 

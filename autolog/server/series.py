@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from starlette.requests import Request
@@ -16,6 +17,7 @@ from autolog.server.requests import in_thread, number
 from autolog.server.service import Service
 from autolog.server.shapes import Points, SeriesAnswer, SeriesQuestion
 from autolog.store import series
+from autolog.store.layout import Place
 
 __all__ = ["ENDPOINTS", "run_series", "several_series", "system"]
 
@@ -46,10 +48,11 @@ def _series(service: Service, project: str, question: SeriesQuestion) -> SeriesA
         raise ApiError(422, "points", "points must be at least 4: first, last, lowest and highest")
     found: list[Points] = []
     for name in question.runs:
-        directory = service.data / project / name
-        if not directory.is_dir():
-            raise ApiError(404, "not_found", f"there is no run {name} in {project}")
-        found += _of_run(directory, question)
+        try:
+            with service.storage.directory((project, name)) as directory:
+                found += _of_run(directory, question)
+        except FileNotFoundError:
+            raise ApiError(404, "not_found", f"there is no run {name} in {project}") from None
     return SeriesAnswer(series=found)
 
 
@@ -81,16 +84,17 @@ async def system(request: Request) -> Response:
     most = number(request, "points", 0) or None
     if node and not node.replace("-", "").replace("_", "").isalnum():
         raise ApiError(422, "node", f"{node[:80]!r} is no node")
-    return answer(await in_thread(_system, service.data / project / name, node, most))
+    return answer(await in_thread(_system, service, (project, name), node, most))
 
 
-def _system(directory: Path, node: str, most: int | None) -> SeriesAnswer:
+def _system(service: Service, place: Place, node: str, most: int | None) -> SeriesAnswer:
     columns: dict[str, list[series.Point]] = {}
-    for sample in series.system_samples(directory, node):
-        for name, value in sample.values.items():
-            columns.setdefault(name, []).append(series.Point(None, name, None, None, sample.time, value))
+    with suppress(FileNotFoundError), service.storage.directory(place) as directory:
+        for sample in series.system_samples(directory, node):
+            for name, value in sample.values.items():
+                columns.setdefault(name, []).append(series.Point(None, name, None, None, sample.time, value))
     return SeriesAnswer(
-        series=[_points(directory.name, None, name, points, most) for name, points in sorted(columns.items())]
+        series=[_points(place[1], None, name, points, most) for name, points in sorted(columns.items())]
     )
 
 

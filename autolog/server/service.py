@@ -9,6 +9,8 @@ import sqlalchemy as sa
 
 from autolog.server.indexing import Indexer
 from autolog.server.live_news import News
+from autolog.server.storage import Storage
+from autolog.server.storage_local import LocalStorage
 
 __all__ = ["Limits", "Service", "service"]
 
@@ -30,8 +32,10 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     """One server."""
 
     data: Path
-    """The data directory, which is a runs directory."""
+    """The data directory: a runs directory, or what a server needs for itself where runs are kept elsewhere."""
     engine: sa.Engine
+    storage: Storage
+    """The bytes of runs."""
     indexer: Indexer
     news: News
     limits: Limits = Limits()
@@ -39,6 +43,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
 
 def service(data: Path, engine: sa.Engine) -> Service:
     """A server over a data directory and a database of this version's schema; its index thread is to be started."""
-    indexer, news = Indexer(engine, data), News()
+    storage = LocalStorage(data)
+    indexer, news = Indexer(engine, storage), News()
     indexer.listeners.append(news.tell)
-    return Service(data=data, engine=engine, indexer=indexer, news=news)
+    return Service(data=data, engine=engine, storage=storage, indexer=indexer, news=news)

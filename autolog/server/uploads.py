@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from pathlib import Path
-from typing import NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from autolog.server import appending, body, names
+from autolog.server import body, names
 from autolog.server.addressing import writable_run
 from autolog.server.endpoint import Endpoint, Query, answer
 from autolog.server.errors import ApiError
 from autolog.server.requests import in_thread, number
 from autolog.server.shapes import Appended, Upload
+from autolog.server.storage import Wanted
 
-__all__ = ["ENDPOINTS", "PARTS", "console", "put", "state"]
+__all__ = ["ENDPOINTS", "console", "put", "state"]
 
-PARTS = ".uploads"
-"""Folder of the data directory where files lie that are not whole yet."""
 _HASH = re.compile(r"[0-9a-f]{64}")
 _CONSOLE = re.compile(r"console(?:\.[\w\-]{1,64})?\.log")
 
@@ -29,15 +25,7 @@ async def state(request: Request) -> Response:
     """Whether a file is here, or how much of it."""
     service, project, run = await writable_run(request)
     path, digest = _wanted(request)
-    whole = appending.run_directory(service.data, project, run) / path
-    part = service.data / PARTS / project / run / digest
-    return answer(await in_thread(_state, whole, part, digest))
-
-
-def _state(whole: Path, part: Path, digest: str) -> Upload:
-    if whole.is_file() and _digest(whole) == digest:
-        return Upload(complete=True, size=whole.stat().st_size)
-    return Upload(complete=False, size=part.stat().st_size if part.is_file() else 0)
+    return answer(await in_thread(service.storage.received, (project, run), path, digest))
 
 
 async def put(request: Request) -> Response:
@@ -48,34 +36,8 @@ async def put(request: Request) -> Response:
     data = await body.read(request, service.limits.file)
     if offset + len(data) > size:
         raise ApiError(400, "too_long", f"the file is said to have {size} bytes; this piece ends beyond", size=size)
-    part = service.data / PARTS / project / run / digest
-    whole = appending.run_directory(service.data, project, run) / path
-    return answer(await in_thread(_put, _Wanted(whole, part, digest, size), offset, data))
-
-
-class _Wanted(NamedTuple):
-    """A file on its way: its place, where its beginning lies until then, its hash and its size."""
-
-    whole: Path
-    part: Path
-    digest: str
-    size: int
-
-
-def _put(wanted: _Wanted, offset: int, data: bytes) -> Upload:
-    whole, part, digest, size = wanted
-    if whole.is_file() and whole.stat().st_size == size and _digest(whole) == digest:
-        return Upload(complete=True, size=size)
-    received = appending.append(part, offset, data)
-    if received < size:
-        return Upload(complete=False, size=received)
-    if _digest(part) != digest:
-        part.unlink()
-        raise ApiError(422, "hash", "the bytes that came have another hash; send the file again from its beginning")
-    appending.make(whole.parent)
-    part.replace(whole)
-    appending.sync_folder(whole.parent)
-    return Upload(complete=True, size=size)
+    wanted = Wanted(path, digest, size)
+    return answer(await in_thread(service.storage.receive, (project, run), wanted, offset, data))
 
 
 def _wanted(request: Request) -> tuple[str, str]:
@@ -88,14 +50,6 @@ def _wanted(request: Request) -> tuple[str, str]:
     return path, digest
 
 
-def _digest(path: Path) -> str:
-    hasher = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            hasher.update(piece)
-    return hasher.hexdigest()
-
-
 async def console(request: Request) -> Response:
     """Take the end of a console from an offset on; what was there from that offset on is replaced."""
     service, project, run = await writable_run(request)
@@ -104,8 +58,7 @@ async def console(request: Request) -> Response:
         raise ApiError(422, "console_name", f"{name[:80]!r} is no console, such as console.log or console.1.log")
     offset = number(request, "offset")
     data = await body.read(request, service.limits.file)
-    path = appending.run_directory(service.data, project, run) / name
-    return answer(Appended(size=await in_thread(appending.overwrite, path, offset, data)))
+    return answer(Appended(size=await in_thread(service.storage.overwrite, (project, run), name, offset, data)))
 
 
 _RUN = "/api/v1/projects/{project}/runs/{run}"
