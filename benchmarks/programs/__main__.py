@@ -4,6 +4,7 @@ python -m benchmarks.programs                        # all of them
 python -m benchmarks.programs keras gallery/torch    # those of a framework, or whose name holds a word
 python -m benchmarks.programs --repeat 3 --markdown table.md --json table.json
 python -m benchmarks.programs --strict               # autolog's own errors are raised in the programs
+python -m benchmarks.programs --share                # what part of the processor time is autolog's, whatever else runs
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ def main() -> int:
             make(data)
         for program in chosen:
             result = compare(
-                program, data, repeat=options.repeat, strict=options.strict, timeout=options.timeout
+                program, data, repeat=options.repeat, strict=options.strict, timeout=options.timeout,
+                sampled=options.share,
             )  # fmt: skip
             results.append(result)
             _show(result)
@@ -66,6 +68,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="show the programs, run nothing")
     parser.add_argument("--repeat", type=int, default=1, help="how often each is run both ways, in turn")
     parser.add_argument("--strict", action="store_true", help="autolog's own errors are raised in the programs")
+    parser.add_argument("--share", action="store_true", help="one more run each, to see what part of it is autolog's")
     parser.add_argument("--timeout", type=float, default=900.0, help="seconds for one run")
     parser.add_argument("--json", metavar="FILE", help="write what was found, after each program")
     parser.add_argument("--markdown", metavar="FILE", help="write the table")
@@ -83,6 +86,12 @@ def _show(result: Compared) -> None:
     print(
         f"{mark} {result.name:<58} exit {result.codes[0]} {result.codes[1]} {cost} {result.children:5} fits", flush=True
     )
+    if result.share:
+        places = ", ".join(f"{place} {spent:.2f}" for place, spent in [*result.share.places.items()][:6])
+        print(
+            f"       autolog's share {result.share.ratio - 1:.1%}: {result.share.autolog:.2f} s of "
+            f"{result.share.program:.2f} s ({places})", flush=True,
+        )  # fmt: skip
     for line in [*result.problems, *result.differences][:_SHOWN]:
         print(f"       {line[:200]}", flush=True)
     for line in result.said[:3]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import sys
@@ -14,6 +15,7 @@ from typing import NamedTuple
 from benchmarks.programs.catalogue import GALLERY, Program
 from benchmarks.programs.output import differences, lines, said
 from benchmarks.programs.processes import Ended, run
+from benchmarks.programs.share import SAMPLER, Share, share
 
 __all__ = ["Compared", "compare"]
 
@@ -43,6 +45,8 @@ class Compared(NamedTuple):
     """Median of the ratios of each turn."""
     sidecar: float
     """Median of the processor time of autolog's own process."""
+    share: Share | None
+    """Where the time of a run of its own went, if that was asked for."""
 
     @property
     def is_long(self) -> bool:
@@ -55,7 +59,9 @@ class Compared(NamedTuple):
         return self.codes[0] == self.codes[1] and not self.differences and not self.problems
 
 
-def compare(program: Program, data: Path, *, repeat: int, strict: bool, timeout: float) -> Compared:
+def compare(
+    program: Program, data: Path, *, repeat: int, strict: bool, timeout: float, sampled: bool = False
+) -> Compared:
     """Run a program bare and under autolog, in turn.
 
     Args:
@@ -64,6 +70,7 @@ def compare(program: Program, data: Path, *, repeat: int, strict: bool, timeout:
         repeat: how often each.
         strict: raise autolog's own errors in the program.
         timeout: seconds for one run.
+        sampled: run it once more, and look at where its time goes.
     """
     bare: list[tuple[Ended, Path]] = []
     ours: list[tuple[Ended, Path]] = []
@@ -78,7 +85,25 @@ def compare(program: Program, data: Path, *, repeat: int, strict: bool, timeout:
                 (bare if side == "bare" else ours).append((ended, folder))
         if all(not ended.timed_out for ended, _ in ours):
             told = _recorded(ours[-1][1])
-    return _compared(program, bare, ours, told)
+        found = _sampled(program, Path(place), data, timeout) if sampled else None
+    return _compared(program, bare, ours, told)._replace(share=found)
+
+
+def _sampled(program: Program, place: Path, data: Path, timeout: float) -> Share:
+    """The shares of one more run."""
+    folders = {name: place / name for name in ("start", "sampled")}
+    for folder in folders.values():
+        folder.mkdir()
+    variables = {name: _sampling(folder) for name, folder in folders.items()}
+    run([sys.executable, "-c", "pass"], folders["start"], _variables(folders["start"], variables["start"]), timeout)
+    (bare,) = folders["start"].glob("samples.*")
+    chosen = program._replace(variables={**program.variables, **variables["sampled"]})
+    _run(chosen, folders["sampled"], data, ours=True, strict=False, timeout=timeout)
+    return share([*folders["sampled"].glob("samples.*")], json.loads(bare.read_text("utf-8"))["all"])
+
+
+def _sampling(folder: Path) -> dict[str, str]:
+    return {"PYTHONPATH": str(SAMPLER), "AUTOLOG_BENCH_SAMPLES": str(folder / "samples")}
 
 
 def _run(program: Program, folder: Path, data: Path, *, ours: bool, strict: bool, timeout: float) -> Ended:
@@ -137,4 +162,5 @@ def _compared(
         (statistics.median(ended.cpu for ended, _ in bare), statistics.median(ended.cpu for ended, _ in ours)),
         statistics.median(mine.cpu / theirs.cpu for (theirs, _), (mine, _) in zip(bare, ours, strict=True)),
         statistics.median(ended.left_behind for ended, _ in ours),
+        None,
     )  # fmt: skip
