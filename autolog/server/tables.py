@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from autolog.store.search import TABLES as INDEX
 
 __all__ = [
-    "INDEX", "audit", "invitations", "members", "metadata", "projects", "sessions", "shares", "throttle", "tokens",
-    "users", "workspace_members", "workspaces",
+    "INDEX", "audit", "deleted", "invitations", "leases", "members", "metadata", "projects", "sessions", "shares",
+    "throttle", "tokens", "usage", "users", "workspace_members", "workspaces",
 ]  # fmt: skip
 
 metadata = sa.MetaData()
@@ -27,6 +27,37 @@ projects = sa.Table(
     sa.Column("public", sa.Boolean, nullable=False, default=False),
     sa.Column("created_at", sa.Double, nullable=False),
     sa.Column("workspace", sa.Text),  # none: of no workspace
+    # None: as the server's settings say.
+    sa.Column("quota_bytes", sa.BigInteger),
+    sa.Column("quota_runs", sa.BigInteger),
+    sa.Column("retention_days", sa.Double),
+)
+
+deleted = sa.Table(
+    "deleted",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("run", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("deleted_at", sa.Double, nullable=False),
+    sa.Column("deleted_by", sa.Text, nullable=False),
+    sa.Column("purged_at", sa.Double),  # the row stays: what is sent again is not taken for a new run
+)
+
+usage = sa.Table(
+    "usage",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("run", sa.Text, primary_key=True),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("until", sa.Double, nullable=False),
 )
 
 users = sa.Table(

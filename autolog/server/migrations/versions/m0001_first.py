@@ -16,6 +16,7 @@ def upgrade() -> None:
     _access()
     _sharing()
     _signing_in()
+    _keeping()
     _index()
 
 
@@ -26,6 +27,9 @@ def _access() -> None:
         sa.Column("public", sa.Boolean, nullable=False),
         sa.Column("created_at", sa.Double, nullable=False),
         sa.Column("workspace", sa.Text),
+        sa.Column("quota_bytes", sa.BigInteger),
+        sa.Column("quota_runs", sa.BigInteger),
+        sa.Column("retention_days", sa.Double),
     )
     op.create_table(
         "users",
@@ -105,6 +109,23 @@ def _signing_in() -> None:
         sa.Column("details", sa.Text, nullable=False),
     )
     op.create_index("audit_by_time", "audit", ["id"])
+
+
+def _keeping() -> None:
+    run = ("project", "run")
+    op.create_table(
+        "deleted", *_keys(*run),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("deleted_at", sa.Double, nullable=False),
+        sa.Column("deleted_by", sa.Text, nullable=False),
+        *_numbers("purged_at"),
+    )  # fmt: skip
+    op.create_table("usage", *_keys(*run), sa.Column("bytes", sa.BigInteger, nullable=False))
+    op.create_table(
+        "leases", *_keys("name"),
+        sa.Column("holder", sa.Text, nullable=False),
+        sa.Column("until", sa.Double, nullable=False),
+    )  # fmt: skip
 
 
 def _index() -> None:
