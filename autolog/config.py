@@ -28,6 +28,7 @@ __all__ = [
     "runs_root",
     "settings",
     "spare_root",
+    "weights_schedule",
 ]
 
 
@@ -274,7 +275,7 @@ def _checked(name: str, value: Any, source: str) -> Any:
         value = [part.strip() for part in value.split(",") if part.strip()]
     wanted: Any = {"str": str, "bool": bool, "float": float, "int": int, "list[str]": list[str]}[kind]
     if name == "weights":
-        return _schedule(value, source)
+        return weights_schedule(value, source)
     try:
         # Variables are text: "0.5", "true" and "1" are read as what the setting is. Files are typed already.
         converted = msgspec.convert(value, wanted, strict=source != "environment")
@@ -289,8 +290,16 @@ def _checked(name: str, value: Any, source: str) -> Any:
     return converted
 
 
-def _schedule(value: Any, source: str) -> str:
-    """The setting ``weights`` as text: ``False`` is ``off``, a number of steps its digits."""
+def weights_schedule(value: Any, source: str) -> str:
+    """The setting ``weights`` as text: ``False`` is ``off``, a number of steps its digits.
+
+    Args:
+        value: as it was given.
+        source: where, for the message.
+
+    Raises:
+        ConfigError: it is neither ``epoch``, ``off`` nor a number of steps.
+    """
     if value is False or str(value).lower() in ("off", "0", "false", "no"):
         return "off"
     text = str(value).lower()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from autolog import current, guard, patching
 from autolog.integrations.keras_facts import handed, record_data
 from autolog.integrations.keras_reporter import Options, Reporter, evaluation_end
+from autolog.integrations.weights import checked
 
 if TYPE_CHECKING:
     from autolog.run import Run
@@ -35,11 +36,13 @@ class _Callback:
         every_n_batches: int | None = None,
         log_learning_rate: bool | None = None,
         log_model: bool = True,
+        weights: str | int | None = None,
     ) -> None:
         super().__init__()
         if every_n_batches is not None and (not isinstance(every_n_batches, int) or every_n_batches < 1):
             raise ValueError(f"every_n_batches must be a positive integer or None, given {every_n_batches!r}")
-        self.options = Options(run, log_batches, every_n_batches, log_learning_rate, log_model)
+        asked = checked(weights, "AutologCallback")
+        self.options = Options(run, log_batches, every_n_batches, log_learning_rate, log_model, asked)
 
     # -- fit -----------------------------------------------------------------------------------------------------------
 
@@ -130,19 +133,21 @@ Args:
     log_learning_rate: ``False``: do not record it. ``True``: also call a schedule or function of your own to learn the
         rate where autolog cannot see that this has no side effects.
     log_model: store the model's summary and architecture.
+    weights: when histograms of weights and gradients are recorded: ``"epoch"``, ``"off"``, or a number of steps.
+        Without it, as the setting ``weights`` says.
 
 Raises:
-    ValueError: ``every_n_batches`` is not a positive integer.
+    ValueError: ``every_n_batches`` is not a positive integer, or ``weights`` none of these.
 """
 
 
 @cache
 def callback_class() -> Any:
     """``AutologCallback``, made at its first use: its base class needs Keras."""
-    from keras.callbacks import Callback
+    import keras  # not `keras.callbacks`: in old versions that makes a second module of the same name
 
     module = "autolog.integrations.keras"
-    return type("AutologCallback", (_Callback, Callback), {"__doc__": _TEXT, "__module__": module})
+    return type("AutologCallback", (_Callback, keras.callbacks.Callback), {"__doc__": _TEXT, "__module__": module})
 
 
 def given(callbacks: Any) -> Any:

@@ -27,6 +27,7 @@ class Options(NamedTuple):
     every_n_batches: int | None = None
     log_learning_rate: bool | None = None
     log_model: bool = True
+    weights: str | None = None
 
 
 _rates: WeakKeyDictionary[Any, Rates] = WeakKeyDictionary()
@@ -104,7 +105,7 @@ class Reporter:
         self._initial_epoch: int | None = None
         self._described = False
         self._closed = False
-        self._weights = keras_weights.begin(child, model)
+        self._weights = keras_weights.begin(child, model, options.weights)
         if self._wants_rates:
             training(self.rates, begins=True)
 

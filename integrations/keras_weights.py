@@ -127,10 +127,10 @@ class KerasWeights:
         self._snapshots.write(kind, found, step, epoch)
 
 
-def begin(run: Run, model: Any) -> KerasWeights | None:
-    """A fit begins: its weights are recorded, if the settings say so."""
+def begin(run: Run, model: Any, asked: str | None = None) -> KerasWeights | None:
+    """A fit begins: its weights are recorded, if its callback or else the settings say so."""
     with guard.guard("keras.weights"):
-        snapshots = weights.begin(run)
+        snapshots = weights.begin(run, asked=asked)
         return None if snapshots is None else KerasWeights(snapshots, model)
     return None
 

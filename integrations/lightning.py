@@ -193,7 +193,7 @@ def _begin_stage(call: Call) -> Hook:
         fit.run.log_fact("model", described(trainer.lightning_module, fit.summary))
         if trainer.state.fn == "fit":
             optimizer_records(fit.run, trainer)
-            torch_weights.watch(fit.run, trainer.model)
+            torch_weights.watch(fit.run, trainer.model, asked=fit.options.weights)
         if trainer.ckpt_path is not None:
             _log_restored(fit.run, trainer)
     yield

@@ -34,6 +34,7 @@ class _Explicit:
         checkpoints: bool = True,
         run: Run | None = None,
         name: str | None = None,
+        weights: str | int | None = None,
     ) -> None:
         """Say what is recorded of the trainer's fits; without arguments, all that the automatic integration records.
 
@@ -46,17 +47,23 @@ class _Explicit:
             checkpoints: record the checkpoints.
             run: the run to record into, else the current one. It is left behind where this object is pickled.
             name: what the fit's child run is called, else as the module's class.
+            weights: when histograms of weights and gradients are recorded: ``"epoch"``, ``"off"``, or a number of
+                steps. Without it, as the setting ``weights`` says.
 
         Raises:
-            ValueError: ``every_n_steps`` is no positive whole number.
+            ValueError: ``every_n_steps`` is no positive whole number, or ``weights`` none of these.
         """
         from autolog.integrations.lightning_fit import Options
+        from autolog.integrations.weights import checked
 
         super().__init__()
         if every_n_steps is not None and (type(every_n_steps) is not int or every_n_steps < 1):
             raise ValueError(f"every_n_steps must be a positive whole number, given {every_n_steps!r}")
         patterns = (metrics,) if isinstance(metrics, str) else None if metrics is None else tuple(metrics)
-        self.autolog_options = Options(every_n_steps, patterns, learning_rates, throughput, checkpoints, run, name)
+        asked = checked(weights, type(self).__name__)
+        self.autolog_options = Options(
+            every_n_steps, patterns, learning_rates, throughput, checkpoints, run, name, asked
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         """A run belongs to its process: a pickled trainer records into the current one."""

@@ -34,6 +34,8 @@ class Options(NamedTuple):
     """The run to record into; ``None``: the current one."""
     name: str | None = None
     """What the child run is called; ``None``: as the module's class."""
+    weights: str | None = None
+    """When histograms of weights are recorded; ``None``: as the setting says."""
 
 
 class Fit:

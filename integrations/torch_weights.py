@@ -190,7 +190,9 @@ _watched: dict[tuple[str, str | None], _Watched] = {}
 _unhook: Callable[[], None] | None = None
 
 
-def watch(run: Run, *models: Any, hooked: bool = True, budget: weights.Budget | None = None) -> None:
+def watch(
+    run: Run, *models: Any, hooked: bool = True, budget: weights.Budget | None = None, asked: str | None = None
+) -> None:
     """A fit begins: have its weights and gradients recorded, if the settings say so. It never raises.
 
     Args:
@@ -200,9 +202,10 @@ def watch(run: Run, *models: Any, hooked: bool = True, budget: weights.Budget | 
         hooked: optimizer steps are told by torch's hook for all optimizers, which is registered as long as such a fit
             goes on. Without it the integration calls :func:`optimizer_stepped`.
         budget: whose time is spent; without it, the process's.
+        asked: when, as a callback asks for this fit; without it, as the setting ``weights`` says.
     """
     with guard.guard("weights.watch"):
-        snapshots = None if _key(run) in _watched or not models else weights.begin(run, budget)
+        snapshots = None if _key(run) in _watched or not models else weights.begin(run, budget, asked)
         if snapshots is None:
             return
         with snapshots.spending():

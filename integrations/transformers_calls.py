@@ -36,6 +36,7 @@ class Options(NamedTuple):
     datasets: bool = True
     checkpoints: bool = True
     completions: int | None = None
+    weights: str | None = None
 
 
 AUTOMATIC = Options()
@@ -123,7 +124,8 @@ class TrainerCall:
             told = {"checkpoint": str(self._resumed), "step": state.global_step, "epoch": state.epoch}
             self.run.log_fact("resumed", told)
         torch_weights.unwatch(self.run)  # of a loop that has begun anew
-        torch_weights.watch(self.run, getattr(self.trainer, "model_wrapped", None) or self.trainer.model)
+        model = getattr(self.trainer, "model_wrapped", None) or self.trainer.model
+        torch_weights.watch(self.run, model, asked=self.options.weights)
         self._last = None
         loader, args = handler.train_dataloader, self.trainer.args
         rows = length(getattr(loader, "dataset", None))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from autolog.integrations import transformers
 from autolog.integrations.transformers_calls import Options
+from autolog.integrations.weights import checked
 
 if TYPE_CHECKING:
     from autolog.run import Run
@@ -34,9 +35,11 @@ class AutologCallback:
         checkpoints: record where checkpoints and models are saved.
         completions: how many sampled completions of each log (TRL) are recorded; 0 for none. Without it all of them
             where the trainer was told ``log_completions``, else a few.
+        weights: when histograms of weights and gradients are recorded: ``"epoch"``, ``"off"``, or a number of steps.
+            Without it, as the setting ``weights`` says.
 
     Raises:
-        ValueError: ``every_n_steps`` is below 1 or ``completions`` below 0.
+        ValueError: ``every_n_steps`` is below 1, ``completions`` below 0, or ``weights`` none of these.
         TypeError: ``metrics`` is no list of patterns.
     """
 
@@ -52,6 +55,7 @@ class AutologCallback:
         datasets: bool = True,
         checkpoints: bool = True,
         completions: int | None = None,
+        weights: str | int | None = None,
     ) -> None:
         if every_n_steps < 1:
             raise ValueError(f"every_n_steps counts steps from 1 on, given {every_n_steps!r}")
@@ -60,7 +64,8 @@ class AutologCallback:
         if isinstance(metrics, str) or not all(isinstance(pattern, str) for pattern in metrics or ()):
             raise TypeError(f'metrics takes a list of patterns such as ["loss", "eval_*"], given {metrics!r}')
         patterns = ("*",) if metrics is None else tuple(metrics)
-        self.options = Options(run, name, every_n_steps, patterns, datasets, checkpoints, completions)
+        asked = checked(weights, "AutologCallback")
+        self.options = Options(run, name, every_n_steps, patterns, datasets, checkpoints, completions, asked)
         transformers.watch_chosen()
 
     def __getstate__(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from autolog.captures import Captured
 if TYPE_CHECKING:
     from autolog.run import Run
 
-__all__ = ["CAPTURES", "DETAILS", "Budget", "Detail", "Snapshots", "begin", "due", "every", "total_norm"]
+__all__ = ["CAPTURES", "DETAILS", "Budget", "Detail", "Snapshots", "begin", "checked", "due", "every", "total_norm"]
 
 CAPTURES = (
     Captured("histograms of weights and biases, all of a moment in one asset", "asset", ("weights",)),
@@ -50,12 +50,30 @@ DETAILS = (Detail(32, 512), Detail(16, 64), Detail(16, 16))
 """From the full one to the least. The numbers of bins are powers of two: their widths are then exact."""
 
 
-def every() -> str | int | None:
-    """The setting ``weights``: ``"epoch"``, a number of steps, or ``None`` where nothing is to be recorded."""
+def every(asked: str | None = None) -> str | int | None:
+    """When snapshots are due: ``"epoch"``, a number of steps, or ``None`` where nothing is to be recorded.
+
+    Args:
+        asked: what a callback asks for its training, see :func:`checked`; without it, the setting ``weights``.
+    """
     chosen = config.settings()
-    if chosen.weights == "off" or chosen.weights_budget <= 0:
+    schedule = chosen.weights if asked is None else asked
+    if schedule == "off" or chosen.weights_budget <= 0:
         return None
-    return "epoch" if chosen.weights == "epoch" else int(chosen.weights)
+    return "epoch" if schedule == "epoch" else int(schedule)
+
+
+def checked(asked: Any, source: str) -> str | None:
+    """The option ``weights`` of a callback or logger, as :func:`every` takes it.
+
+    Args:
+        asked: ``"epoch"``, ``"off"`` or a number of steps; ``None``: as the setting says.
+        source: who was given it, for the message.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    return None if asked is None else config.weights_schedule(asked, source)
 
 
 def due(schedule: str | int, before: int, now: int, *, epochs: bool) -> bool:
@@ -241,14 +259,15 @@ class Snapshots:
             self.say()
 
 
-def begin(run: Run, budget: Budget | None = None) -> Snapshots | None:
+def begin(run: Run, budget: Budget | None = None, asked: str | None = None) -> Snapshots | None:
     """The snapshots of a training that begins; ``None`` where the settings want none, or another process reports.
 
     Args:
         run: its run.
         budget: whose time is spent; without it, the process's.
+        asked: see :func:`every`.
     """
-    schedule = every()
+    schedule = every(asked)
     if schedule is None or patching.is_silent():
         return None
     budget = budget or process_budget

@@ -39,6 +39,10 @@ class Framework(NamedTuple):
     both: tuple[str, ...] = ()
     oldest: tuple[str, ...] = ()
     latest: tuple[str, ...] = ()
+    backends: tuple[str, ...] = ()
+    """Other frameworks below it, that the tests with the oldest and the latest use too."""
+    oldest_backends: tuple[str, ...] = ()
+    """Those that the oldest needs in an older version."""
     outside: str = ""
     """A version that is not supported."""
 
@@ -47,7 +51,13 @@ FRAMEWORKS = {
     "sklearn": Framework(
         ("sklearn",), "test_sklearn*.py", both=("pandas",), oldest=("numpy<2", "pandas<3"), outside="1.2.2"
     ),
-    "keras": Framework(("keras",), "test_keras*.py", outside="3.0.5"),
+    "keras": Framework(
+        ("keras",),
+        "test_keras*.py",
+        backends=("tensorflow-cpu", "jax"),
+        oldest_backends=("tensorflow-cpu", "jax<0.5"),
+        outside="3.0.5",
+    ),
     "lightning": Framework(
         ("lightning", "pytorch_lightning"),
         "test_lightning*.py",
@@ -78,15 +88,16 @@ def environments() -> dict[str, Environment]:
     made = []
     for name, framework in FRAMEWORKS.items():
         tests = tuple(sorted(str(path) for path in (REPOSITORY / "tests" / "integrations").glob(framework.tests)))
+        both = framework.both
         found = [plugins.built_in(each) for each in framework.integrations]
         oldest = tuple(f"{each.distribution}=={each.tested[0]}.*" for each in found)
         latest = tuple(f"{each.distribution}=={each.tested[1]}.*" for each in found)
         outside = tuple(f"{each.distribution}=={framework.outside}" for each in found)
         foreign = (f"{Path(__file__).with_name('outside.py')}::test_{name}",)
         made += [
-            Environment(f"{name}-oldest", (*oldest, *framework.both, *framework.oldest), tests),
-            Environment(f"{name}-latest", (*latest, *framework.both, *framework.latest), tests),
-            Environment(f"{name}-outside", (*outside, *framework.both, *framework.oldest), foreign),
+            Environment(f"{name}-oldest", (*oldest, *framework.oldest_backends, *both, *framework.oldest), tests),
+            Environment(f"{name}-latest", (*latest, *framework.backends, *both, *framework.latest), tests),
+            Environment(f"{name}-outside", (*outside, *both, *framework.oldest), foreign),
         ]
     return {each.name: each for each in made}
 

@@ -277,6 +277,7 @@ print(rates.epoch_end(20, {}), list(rates.epoch_end(24, {})))
 
 
 def test_the_last_rate_is_recorded_once_where_batches_are_told_out_of_order(tmp_path):
+    needs("jax")
     assert process(tmp_path, "jax", sys.executable, "-c", ORDER).split() == ["{}", "['learning_rate']"]
 
 

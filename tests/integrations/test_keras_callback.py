@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import autolog
-from autolog.integrations import keras_steps
+from autolog import config
+from autolog.integrations import keras_steps, weights
 from autolog.integrations.keras import AutologCallback
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -46,6 +47,23 @@ def test_options(autolog_run):
     assert not less.assets
     assert [step for step, _ in sorted(some.series("batch_loss"))] == [4, 10]  # the fourth batch of each epoch
     assert [step for step, _ in some.series("loss")] == [6, 12]
+
+
+def test_weights_are_recorded_as_asked(autolog_run, monkeypatch):
+    monkeypatch.setattr(weights, "process_budget", weights.Budget(1000.0))
+    fit(network(), epochs=3, callbacks=[AutologCallback(weights="epoch")])  # though the setting says off
+    fit(network(), epochs=3, callbacks=[AutologCallback(weights=12)])
+    config.configure(weights="epoch")
+    try:
+        fit(network(), callbacks=[AutologCallback(weights="off")])
+    finally:
+        config.configure(weights=None)
+    taken = [
+        [asset.step for asset in child.assets if asset.name == "weights"] for child in told(autolog_run.read()).children
+    ]
+    assert taken == [[6, 12, 18], [12], []]
+    with pytest.raises(ValueError, match="AutologCallback: setting 'weights' must be"):
+        AutologCallback(weights="often")
 
 
 def test_run(autolog_run):

@@ -1,5 +1,6 @@
 """Lightning, both packages: the whole record of real fits, compared with what Lightning itself reports."""
 
+import contextlib
 import copy
 import csv
 import importlib
@@ -334,13 +335,13 @@ def test_ctrl_c_marks_the_fit_interrupted(light, autolog_run, tmp_path):
         def training_step(self, batch, index):
             signal.raise_signal(signal.SIGINT)
 
-    before = signal.getsignal(signal.SIGINT)
+    before, fitting = signal.getsignal(signal.SIGINT), trainer(pl, tmp_path)
     try:
-        with pytest.raises(SystemExit) as caught:  # Lightning's way
-            trainer(pl, tmp_path).fit(Stopped(), data())
+        with contextlib.suppress(SystemExit):  # Lightning's way; 2.1 returns as if nothing had been
+            fitting.fit(Stopped(), data())
     finally:
         signal.signal(signal.SIGINT, before)
-    assert caught.value.code == 1
+    assert fitting.interrupted
     (fit,) = autolog_run.read().children
     assert fit.status == "interrupted"
 
@@ -492,11 +493,12 @@ def test_trainers_copies_and_signatures_are_untouched(light, tmp_path, autolog_r
     signatures = [inspect.signature(getattr(pl.Trainer, name)) for name in names]
     autolog.disable("lightning")
     assert signatures == [inspect.signature(getattr(pl.Trainer, name)) for name in names]
+    bare = trainer(pl, tmp_path, max_epochs=1)
+    bare.fit(line(), data())
     autolog.enable("lightning")
     fitting = trainer(pl, tmp_path, max_epochs=1)
-    before = set(vars(fitting)), set(vars(model))
     fitting.fit(model, data())
-    assert set(vars(fitting)) - before[0] <= {"_lightning_module", "datamodule"}
+    assert (set(vars(fitting)), set(vars(model))) == (set(vars(bare)), set(vars(bare.lightning_module)))
     assert not any("autolog" in repr(value).lower() for value in vars(fitting).values())
     assert copy.deepcopy(model).told == model.told
 
@@ -524,7 +526,7 @@ class Line(pl.LightningModule):
     def configure_optimizers(self):
         return torch.optim.Adam(self.parameters())
 
-pl.seed_everything(3, verbose=False)
+pl.seed_everything(3)
 x = torch.randn(48, 4)
 loader = DataLoader(TensorDataset(x, x.sum(1, keepdim=True)), batch_size=8, shuffle=True)
 model = Line()
@@ -545,11 +547,12 @@ print({name: float(value) for name, value in trainer.callback_metrics.items()}, 
 def test_training_is_the_same_with_and_without(transparent, package, failing, status):
     again = f"failing = {failing!r}\npl.Trainer(max_epochs=1, **options).fit(model, loader)"
     compared = transparent(IMPORTS.format(package=package), f"{BODY}\n{again}")
-    assert compared.off.code == 1
+    goes_on = failing == "Ctrl-C" and compared.off.code == 0  # Lightning 2.1 returns from the fit
+    assert compared.off.code == 1 or goes_on
     for outcome in (compared.first, compared.late):
         done, failed = outcome.recording.children
         assert (done.status, failed.status, outcome.recording.problems) == ("completed", status, [])
-        assert outcome.recording.run.status == status
+        assert outcome.recording.run.status == ("completed" if goes_on else status)
         assert [step for step, _ in done.series("val_loss")] == [6, 12]
 
 

@@ -87,7 +87,7 @@ def test_loggers_beside_it_and_an_explicit_one_record_nothing_twice(autolog_run,
 SCRIPT = """
 model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Dropout(0.5), torch.nn.Linear(8, 1))
 fabric = Fabric(accelerator="cpu", devices=1)
-fabric.seed_everything(4, verbose=False)
+fabric.seed_everything(4)
 model, optimizer = fabric.setup(torch.compile(model, backend="eager"), torch.optim.Adam(model.parameters()))
 x = torch.randn(16, 4)
 for _ in range(3):

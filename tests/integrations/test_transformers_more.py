@@ -6,6 +6,8 @@ import pytest
 import torch
 
 import autolog
+from autolog import config
+from autolog.integrations import weights
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # transformers and torch warn about each other
 
@@ -290,6 +292,21 @@ def test_options_of_the_explicit_callback(autolog_run, tmp_path, automatic):
     assert not {"grad_norm", "learning_rate", "autolog/steps_per_second"} & fit.metric_names
     assert (fit.assets, "checkpoints" in fit.facts) == ([], False)
     assert fit.params["num_train_epochs"] == 2
+
+
+def test_weights_are_recorded_as_the_callback_asks(autolog_run, tmp_path, monkeypatch):
+    from autolog.integrations.transformers import AutologCallback
+
+    monkeypatch.setattr(weights, "process_budget", weights.Budget(1000.0))
+    trainer(tmp_path, [AutologCallback(weights="epoch")], num_train_epochs=2).train()  # though the setting says off
+    trainer(tmp_path, [AutologCallback(weights=3)], num_train_epochs=2).train()
+    config.configure(weights="epoch")
+    try:
+        trainer(tmp_path, [AutologCallback(weights="off")]).train()
+    finally:
+        config.configure(weights=None)
+    fits = autolog_run.read().children
+    assert [[asset.step for asset in fit.assets if asset.name == "weights"] for fit in fits] == [[4, 8], [3, 6], []]
 
 
 def test_the_explicit_callback_alone_sees_errors_evaluations_and_other_trainers_nothing(autolog_run, tmp_path):
