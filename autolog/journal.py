@@ -18,11 +18,16 @@ import msgspec
 from autolog import events
 from autolog.saying import say
 
-__all__ = ["EDITS", "MAIN", "SYSTEM", "Journal", "is_system", "journal_name", "journals", "last_line", "read"]
+__all__ = [
+    "EDITS", "MAIN", "SERVER_EDITS", "SYSTEM", "Journal", "is_edits", "is_system", "journal_name", "journals", "last_line",
+    "read",
+]  # fmt: skip
 
 MAIN: Final = "journal.jsonl"
 SYSTEM: Final = "system.jsonl"
 EDITS: Final = "journal.edits.jsonl"
+SERVER_EDITS: Final = "journal.edits-server.jsonl"
+"""What people have said of a run on a server. Of its own, so that :data:`EDITS` stays what its sender has."""
 
 _CHECK_EVERY = 1.0
 """Seconds between two looks whether the file was removed under us (a look costs as much as a write)."""
@@ -49,6 +54,11 @@ def journals(directory: Path) -> list[Path]:
 def is_system(name: str) -> bool:
     """Whether a journal is a sidecar's: ``system.jsonl``, and ``system.<node>.jsonl`` of the other nodes of a job."""
     return name.startswith("system")
+
+
+def is_edits(name: str) -> bool:
+    """Whether a journal holds what people have said of a run, and no sign of life of it."""
+    return name.startswith("journal.edits")
 
 
 class Journal:

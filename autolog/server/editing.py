@@ -42,7 +42,7 @@ def _edit(service: Service, project: str, run: str, change: Edit) -> Edited:
     if records:
         header = events.RunStart(time=now, id=run, name=seen.name, project=seen.project, role="edit")
         lines = [events.encode(record) + b"\n" for record in (header, *records)]
-        service.storage.extend((project, run), journal.EDITS, lines[0], b"".join(lines[1:]))
+        service.storage.extend((project, run), journal.SERVER_EDITS, lines[0], b"".join(lines[1:]))
         seen = indexing.refresh(service.engine, service.storage, (project, run))
     return Edited(name=seen.name, note=seen.note, tags=seen.tags)
 

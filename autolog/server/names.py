@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from autolog.journal import SERVER_EDITS
 from autolog.server.errors import ApiError
 
 __all__ = ["check_file", "check_journal", "check_project", "check_run"]
@@ -43,9 +44,9 @@ def check_journal(name: str) -> str:
     """The file name of a journal.
 
     Raises:
-        ApiError: 422.
+        ApiError: 422: it is none, or the one that the server writes itself.
     """
-    if not _JOURNAL.fullmatch(name):
+    if not _JOURNAL.fullmatch(name) or name == SERVER_EDITS:
         raise ApiError(422, "journal_name", f"{name[:80]!r} is no journal, such as journal.jsonl or system.jsonl")
     return name
 

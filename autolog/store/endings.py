@@ -54,7 +54,7 @@ def ending(state: RunState, directory: Path, now: float) -> Ending:
 def _main_file(state: RunState) -> FileState | None:
     if journal.MAIN in state.files:
         return state.files[journal.MAIN]
-    others = [name for name in sorted(state.files) if name != journal.EDITS and not journal.is_system(name)]
+    others = [name for name in sorted(state.files) if not journal.is_edits(name) and not journal.is_system(name)]
     return state.files[others[0]] if others else None
 
 
@@ -105,7 +105,7 @@ def _ending(
     """How the process of ``start`` stands or ended, and when."""
     exits = [record for record in state.exits if record.time >= start.time and record.rank == start.rank]
     exit_record = statuses.strongest(exits, start.pid)
-    latest = max((file.clock for name, file in state.files.items() if name != journal.EDITS), default=0.0)
+    latest = max((file.clock for name, file in state.files.items() if not journal.is_edits(name)), default=0.0)
     alive = statuses.liveness(start) if end is None and exit_record is None else "gone"
     status, details = statuses.resolve(start, end, exit_record, latest, alive, now=now)
     if status == "running":

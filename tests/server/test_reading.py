@@ -164,7 +164,7 @@ def test_edits_are_records(filled):
     }  # fmt: skip
     assert filled.ask("GET", path).json["name"] == "better"
     assert filled.ask("PATCH", path, b'{"name":" "}').code == "name"
-    assert b'"better"' in (filled.data / filled.project / PROJECT_RUNS[2] / "journal.edits.jsonl").read_bytes()
+    assert b'"better"' in (filled.data / filled.project / PROJECT_RUNS[2] / "journal.edits-server.jsonl").read_bytes()
 
 
 def test_a_deleted_run_can_be_brought_back(filled):
