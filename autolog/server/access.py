@@ -1,4 +1,4 @@
-"""Who is asking, and what they may do: tokens, stored hashed; roles, per project."""
+"""What those who ask may do: roles, per project; and the tokens that speak for users."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ import sqlalchemy as sa
 from autolog.server import tables
 from autolog.server.errors import ApiError
 
-__all__ = ["ROLES", "Principal", "Role", "hashed", "issue_token", "known", "principal", "require", "revoke_token"]
+__all__ = [
+    "ROLES", "Principal", "Role", "Share", "absent", "administrator", "hashed", "issue_token", "known", "least",
+    "person", "require", "revoke_token", "suffices", "unauthorized",
+]  # fmt: skip
 
 Role: TypeAlias = Literal["reader", "writer", "admin"]
 ROLES: tuple[Role, ...] = ("reader", "writer", "admin")
@@ -21,25 +24,55 @@ _PREFIX = "autolog_"
 """So that a token is known as one where it should not be: secret scanners look for it, and so does our redaction."""
 
 
+class Share(NamedTuple):
+    """What a share link shows."""
+
+    project: str
+    run: str | None
+    """The only run; none: all of the project."""
+
+
 class Principal(NamedTuple):
     """Who asks."""
 
     user: str
+    """Empty for whoever has a share link."""
     everywhere: Role | None
     """What they may do in every project: only users who are admins of the server have it."""
     roles: dict[str, Role]
-    """By project; those of a token are within those of its user."""
+    """By project; those of a token are within those of its user. Only of the project that a request names, if any."""
     creates: bool
     """Whether they may begin projects of their own."""
+    most: Role = "admin"
+    """The most that the token they have sent may do."""
+    only: str | None = None
+    """The only project that this token is for."""
+    token: str | None = None
+    """The id of the token."""
+    ends_at: float | None = None
+    """When the token ends."""
+    share: Share | None = None
+    session: str = ""
+    """The hash of the session, where the request came with one."""
 
     def role(self, project: str) -> Role | None:
-        """What they may do in a project."""
+        """What they may do in a project. With a share link of one run: nothing; that is told by ``share``."""
         return self.everywhere or self.roles.get(project)
 
     @property
     def admin(self) -> bool:
         """Whether they may do everything, users included."""
         return self.everywhere == "admin"
+
+
+def suffices(role: Role | None, needed: Role) -> bool:
+    """Whether a role is enough for what needs ``needed``."""
+    return role is not None and ROLES.index(role) >= ROLES.index(needed)
+
+
+def least(first: Role, second: Role) -> Role:
+    """The weaker of two roles."""
+    return ROLES[min(ROLES.index(first), ROLES.index(second))]
 
 
 def hashed(secret: str) -> str:
@@ -49,7 +82,7 @@ def hashed(secret: str) -> str:
 
 def issue_token(
     connection: sa.Connection, user: str, role: Role, *, project: str | None = None, label: str = "",
-    days: float | None = None,
+    days: float | None = None, made_by: str | None = None,
 ) -> str:  # fmt: skip
     """Make a token.
 
@@ -60,6 +93,7 @@ def issue_token(
         project: the only project it is for; none: all of the user's.
         label: what it is for, in words.
         days: until it expires; none: never.
+        made_by: the id of the token it is made with, if it is.
 
     Returns:
         The token. It is shown once: only its hash is kept.
@@ -69,54 +103,33 @@ def issue_token(
     values = {
         "hash": hashed(token), "id": secrets.token_hex(4), "user_name": user, "label": label, "role": role,
         "project": project, "created_at": now, "expires_at": None if days is None else now + 86400 * days,
+        "made_by": made_by,
     }  # fmt: skip
     connection.execute(sa.insert(tables.tokens).values(**values))
     return token
 
 
 def revoke_token(connection: sa.Connection, token_id: str) -> bool:
-    """End a token by its id; whether there was one that was valid."""
-    ended = sa.update(tables.tokens).where(tables.tokens.c.id == token_id, tables.tokens.c.revoked_at.is_(None))
-    return connection.execute(ended.values(revoked_at=time.time())).rowcount > 0
+    """End a token by its id, and those that were made with it; whether there was one that was valid."""
+    tokens, ending, ended = tables.tokens.c, [token_id], False
+    while ending:
+        valid = sa.and_(tokens.id.in_(ending), tokens.revoked_at.is_(None))
+        ended = connection.execute(sa.update(tables.tokens).where(valid).values(revoked_at=time.time())).rowcount > 0
+        made = sa.select(tokens.id).where(tokens.made_by.in_(ending), tokens.revoked_at.is_(None))
+        ending = list(connection.execute(made).scalars())
+    return ended
 
 
-def principal(connection: sa.Connection, token: str) -> Principal:
-    """Who a token speaks for.
-
-    Raises:
-        ApiError: 401: it is unknown, revoked or has expired, or its user is disabled.
-    """
-    found = connection.execute(
-        sa.select(tables.tokens, tables.users.c.admin)
-        .join(tables.users, tables.users.c.name == tables.tokens.c.user_name)
-        .where(tables.tokens.c.hash == hashed(token), tables.users.c.disabled.is_(False))
-    ).one_or_none()
-    if found is None or found.revoked_at is not None:
-        raise _unauthorized("this token is not known here, or was revoked")
-    if found.expires_at is not None and found.expires_at < time.time():
-        raise _unauthorized("this token has expired")
-    everywhere = found.role if found.admin and found.project is None else None
-    creates = found.project is None and found.role != "reader"
-    return Principal(found.user_name, everywhere, {} if everywhere else _roles(connection, found), creates)
-
-
-def _roles(connection: sa.Connection, token: sa.Row[tuple[object, ...]]) -> dict[str, Role]:
-    """The roles of the token's user, none above that of the token."""
-    if token.admin:  # bound to one project, which need not exist yet
-        return {token.project: token.role}
-    select = sa.select(tables.members.c.project, tables.members.c.role)
-    mine = connection.execute(select.where(tables.members.c.user_name == token.user_name)).tuples()
-    most = ROLES.index(token.role)
-    wanted = (token.project,) if token.project is not None else None
-    return {
-        project: ROLES[min(most, ROLES.index(role))] for project, role in mine if wanted is None or project in wanted
-    }
-
-
-def _unauthorized(message: str) -> ApiError:
+def unauthorized(message: str) -> ApiError:
+    """Nobody, or nobody who is known."""
     error = ApiError(401, "unauthorized", f"{message}; `autolog login URL` stores one")
     error.headers["WWW-Authenticate"] = "Bearer"
     return error
+
+
+def absent(project: str) -> ApiError:
+    """A project that is not there, or that one may not see: the answer does not tell which."""
+    return ApiError(404, "not_found", f"there is no project {project!r} here, or you are no member of it")
 
 
 def known(who: Principal | None) -> Principal:
@@ -126,7 +139,31 @@ def known(who: Principal | None) -> Principal:
         ApiError: 401.
     """
     if who is None:
-        raise _unauthorized("this needs a token: send it as `Authorization: Bearer …`")
+        raise unauthorized("this needs a token: send it as `Authorization: Bearer …`")
+    return who
+
+
+def person(who: Principal | None) -> Principal:
+    """Let only users through, not those with a share link.
+
+    Raises:
+        ApiError: 401 without a token, 404 with a share link.
+    """
+    who = known(who)
+    if not who.user:
+        raise ApiError(404, "not_found", "a share link shows what was shared, and nothing else")
+    return who
+
+
+def administrator(who: Principal | None) -> Principal:
+    """Let only admins of the server through, with a token or session that may do all they may.
+
+    Raises:
+        ApiError: 401 without a token, 403 or 404 for others.
+    """
+    who = person(who)
+    if not who.admin:
+        raise ApiError(403, "forbidden", "this needs an admin of the server")
     return who
 
 
@@ -139,7 +176,7 @@ def require(who: Principal | None, project: str, role: Role) -> Principal:
     who = known(who)
     own = who.role(project)
     if own is None:
-        raise ApiError(404, "not_found", f"there is no project {project!r} here, or you are no member of it")
-    if ROLES.index(own) < ROLES.index(role):
+        raise absent(project)
+    if not suffices(own, role):
         raise ApiError(403, "forbidden", f"this needs the role {role} in {project!r}; yours is {own}")
     return who

@@ -3,77 +3,149 @@
 from __future__ import annotations
 
 import time
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from starlette.requests import Request
 
-from autolog.server import access, names, tables
-from autolog.server.requests import asking, in_thread, service_of
+from autolog.server import access, crossing, names, peers, tables
+from autolog.server.access import Principal
+from autolog.server.accounts import auditing
+from autolog.server.accounts.identify import Credentials, identify
+from autolog.server.accounts.rows import insert_once
+from autolog.server.requests import credentials, in_thread, service_of
 from autolog.server.service import Service
 
-__all__ = ["readable_project", "readable_run", "writable_run"]
+__all__ = [
+    "Readable", "administered_project", "readable_project", "readable_run", "readable_runs", "writable_project",
+    "writable_run",
+]  # fmt: skip
+
+
+_THERE = sa.select(tables.projects.c.project).where(tables.projects.c.project == sa.bindparam("name"))
+
+
+class Readable(NamedTuple):
+    """What may be read of a project."""
+
+    service: Service
+    project: str
+    only: str | None
+    """The only run, for whoever has a share link of one run; none: all."""
 
 
 async def readable_project(request: Request) -> tuple[Service, str]:
-    """The server, and the project in a request's path, for those who may read it.
+    """The server, and the project in a request's path, for those who may read all of it.
 
     Raises:
         ApiError: 401 or 404 where they may not; 422 for a name that is none.
     """
-    service, who = service_of(request), await asking(request)
-    project = names.check_project(request.path_params["project"])
-    if (who is None or who.role(project) is None) and await in_thread(_is_public, service, project):
-        return service, project
-    access.require(who, project, "reader")
+    service, project, only = await readable_runs(request)
+    if only is not None:
+        raise access.absent(project)
     return service, project
 
 
+async def readable_runs(request: Request) -> Readable:
+    """The server, the project in a request's path, and the only run that may be read if it is one.
+
+    Who uses it shows nothing of other runs, not even their names or metrics.
+
+    Raises:
+        ApiError: as :func:`readable_project`.
+    """
+    service, given = service_of(request), credentials(request)
+    project = names.check_project(request.path_params["project"])
+    return Readable(service, project, await in_thread(_only, service.engine, given, project))
+
+
 async def readable_run(request: Request) -> tuple[Service, str, str]:
-    """As :func:`readable_project`, and the run."""
-    service, project = await readable_project(request)
-    return service, project, names.check_run(request.path_params["run"])
+    """As :func:`readable_project`, and the run; also for whoever has a share link of it."""
+    service, project, only = await readable_runs(request)
+    run = names.check_run(request.path_params["run"])
+    if only is not None and only != run:
+        raise access.absent(project)
+    return service, project, run
 
 
-def _is_public(service: Service, project: str) -> bool:
+def _only(engine: sa.Engine, given: Credentials | None, project: str) -> str | None:
+    """The only run that may be read; ``None``: all."""
+    who = identify(engine, given, project)
+    if who is not None and who.role(project) is not None:
+        return None
     public = sa.select(tables.projects.c.public).where(tables.projects.c.project == project)
-    with service.engine.connect() as connection:
-        return bool(connection.execute(public).scalar_one_or_none())
+    with engine.connect() as connection:
+        if connection.execute(public).scalar_one_or_none():
+            return None
+    if who is not None and who.share is not None and who.share.project == project:
+        return who.share.run
+    access.require(who, project, "reader")
+    return None
 
 
 async def writable_run(request: Request) -> tuple[Service, str, str]:
     """The server, and the project and run in a request's path.
 
-    A project that is not there yet is begun by whom may begin some, and is theirs.
+    A project that is not there yet is begun by whom may begin some, and is theirs; not by a request that only reads.
 
     Raises:
         ApiError: 401, 403 or 404 where they may not write there; 422 for names that are none.
     """
-    service, who = service_of(request), await asking(request)
+    service, project = await writable_project(request)
+    return service, project, names.check_run(request.path_params["run"])
+
+
+async def writable_project(request: Request) -> tuple[Service, str]:
+    """As :func:`writable_run`, without a run."""
+    service, given = service_of(request), credentials(request)
     project = names.check_project(request.path_params["project"])
-    run = names.check_run(request.path_params["run"])
-    if who is None or (who.role(project) is None and not who.creates):
-        access.require(who, project, "writer")
-    elif who.role(project) is None or not service.storage.knows(project):
-        await in_thread(_begin, service, project, who)
-    else:
-        access.require(who, project, "writer")
-    return service, project, run
+    if "run" in request.path_params:  # before a project is begun for what cannot be one
+        names.check_run(request.path_params["run"])
+    begins = not crossing.is_harmless(request)
+    await in_thread(_let_write, service.engine, given, project, peers.address_of(request), begins=begins)
+    return service, project
 
 
-def _begin(service: Service, project: str, who: access.Principal) -> None:
-    """Begin a project where there is none.
+def _let_write(engine: sa.Engine, given: Credentials | None, project: str, address: str, *, begins: bool) -> None:
+    """Let those write in a project who may; begin it where there is none.
 
     Raises:
-        ApiError: it is there, and not theirs.
+        ApiError: they may not.
     """
-    known = sa.select(tables.projects.c.project).where(tables.projects.c.project == project)
-    with service.engine.begin() as connection:
-        if who.role(project) is not None:
-            access.require(who, project, "writer")
-        if connection.execute(known).one_or_none() is not None:
-            access.require(who, project, "writer")
+    who = identify(engine, given, project)
+    if who is None or (who.role(project) is None and not who.creates):
+        who = access.require(who, project, "writer")
+    with engine.connect() as connection:
+        known = connection.execute(_THERE, {"name": project}).first() is not None
+    if known or who.role(project) is not None:
+        access.require(who, project, "writer")
+    if begins and not known:
+        _begin(engine, project, who, auditing.Origin(who.user, address, who.token or ""))
+
+
+def _begin(engine: sa.Engine, project: str, who: Principal, origin: auditing.Origin) -> None:
+    with engine.begin() as connection:
+        if not insert_once(connection, tables.projects, project=project, created_at=time.time(), public=False):
+            access.require(who, project, "writer")  # somebody else was faster
             return
-        connection.execute(sa.insert(tables.projects).values(project=project, created_at=time.time(), public=False))
-        if who.role(project) is None:
-            member = {"project": project, "user_name": who.user, "role": "admin"}
-            connection.execute(sa.insert(tables.members).values(**member))
+        insert_once(connection, tables.members, project=project, user_name=who.user, role="admin")
+        auditing.note(connection, origin, "project_begun", project=project, subject=project)
+
+
+async def administered_project(request: Request) -> tuple[Service, str, Principal]:
+    """The server, the project in a request's path, which is there, and who asks: one of its admins.
+
+    Raises:
+        ApiError: 401, 403 or 404 where they are none; 422 for a name that is none.
+    """
+    service, given = service_of(request), credentials(request)
+    project = names.check_project(request.path_params["project"])
+    return service, project, await in_thread(_admin, service.engine, given, project)
+
+
+def _admin(engine: sa.Engine, given: Credentials | None, project: str) -> Principal:
+    who = access.require(identify(engine, given, project), project, "admin")
+    with engine.connect() as connection:
+        if connection.execute(_THERE, {"name": project}).first() is None:
+            raise access.absent(project)
+    return who

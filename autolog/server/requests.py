@@ -8,11 +8,14 @@ from typing import ParamSpec, TypeVar
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from autolog.server import access
+from autolog.server import crossing
+from autolog.server.access import Principal
+from autolog.server.accounts.identify import Credentials, identify
+from autolog.server.accounts.sessions import COOKIE
 from autolog.server.errors import ApiError
 from autolog.server.service import Service
 
-__all__ = ["asking", "in_thread", "number", "service_of"]
+__all__ = ["asking", "credentials", "in_thread", "number", "service_of"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -29,23 +32,35 @@ async def in_thread(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwa
     return await run_in_threadpool(function, *args, **kwargs)
 
 
-async def asking(request: Request) -> access.Principal | None:
-    """Who asks; ``None`` without a token.
+def credentials(request: Request) -> Credentials | None:
+    """What a request has brought to say who asks; a token counts before a session.
 
     Raises:
-        ApiError: 401: the token is not valid.
+        ApiError: 401: something else than a token; 403: another site sends it, in the name of a session.
     """
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if not token:
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if secret:
+        if scheme.lower() != "bearer":
+            raise ApiError(401, "unauthorized", "send the token as `Authorization: Bearer …`")
+        return Credentials(secret=secret.strip())
+    cookie = request.cookies.get(COOKIE)
+    if not cookie:
         return None
-    if scheme.lower() != "bearer":
-        raise ApiError(401, "unauthorized", "send the token as `Authorization: Bearer …`")
-    return await in_thread(_principal, service_of(request), token.strip())
+    if not crossing.is_harmless(request):
+        crossing.check_csrf(request)
+    return Credentials(session=cookie)
 
 
-def _principal(service: Service, token: str) -> access.Principal:
-    with service.engine.connect() as connection:
-        return access.principal(connection, token)
+async def asking(request: Request) -> Principal | None:
+    """Who asks; ``None`` without a token or session. Of their roles, only that in the path's project if there is one.
+
+    Raises:
+        ApiError: 401: the token is not valid; 403: another site sends it, in the name of a session.
+    """
+    given = credentials(request)
+    if given is None:
+        return None
+    return await in_thread(identify, service_of(request).engine, given, request.path_params.get("project"))
 
 
 def number(request: Request, name: str, default: int | None = None) -> int:

@@ -38,6 +38,7 @@ def serve(service: Service, host: str, port: int) -> None:
     service.indexer.start()
     config = uvicorn.Config(
         application(service), host=host, port=port, log_level="warning", access_log=False, server_header=False,
+        proxy_headers=False,  # whose word is taken is told by `Service.trust_proxy`
         timeout_graceful_shutdown=_GRACE, h11_max_incomplete_event_size=64 << 10, lifespan="off",
     )  # fmt: skip
     try:

@@ -39,6 +39,8 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     indexer: Indexer
     news: News
     limits: Limits = Limits()
+    trust_proxy: bool = False
+    """Every request comes through a proxy of ours: what it says of the browser's address and host is believed."""
 
 
 def service(data: Path, engine: sa.Engine) -> Service:
