@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from autolog.server import storage_tables
 from autolog.store.search import TABLES as INDEX
 
 __all__ = [
@@ -17,8 +18,9 @@ __all__ = [
 
 metadata = sa.MetaData()
 
-for _table in INDEX.values():
+for _table in (*INDEX.values(), *storage_tables.metadata.tables.values()):
     _table.to_metadata(metadata)
+sa.Index("runs_by_start", metadata.tables["runs"].c.project, metadata.tables["runs"].c.started_at)
 
 projects = sa.Table(
     "projects",

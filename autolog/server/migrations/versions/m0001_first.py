@@ -18,6 +18,9 @@ def upgrade() -> None:
     _signing_in()
     _keeping()
     _index()
+    _storage()
+    if op.get_bind().dialect.name == "postgresql":
+        _compare_by_code_point()
 
 
 def _access() -> None:
@@ -141,6 +144,53 @@ def _index() -> None:
     op.create_table(
         "metrics", *_keys(*run, "child", "name"), *_numbers("last", "min", "max", "count", "last_step", "last_epoch")
     )
+
+
+def _storage() -> None:
+    number, text, bytes_ = sa.BigInteger, sa.Text, sa.LargeBinary
+    op.create_table(
+        "streams",
+        *_keys("project", "run", "name"),
+        sa.Column("removed", sa.Double, primary_key=True),
+        sa.Column("stream", text, nullable=False),
+        sa.Column("size", number, nullable=False),
+        sa.Column("packed", number, nullable=False),
+        sa.Column("object", text),
+        sa.Column("changed_at", sa.Double, nullable=False),
+    )
+    op.create_table(
+        "chunks",
+        *_keys("project", "stream"),
+        sa.Column("begin", number, primary_key=True, autoincrement=False),
+        sa.Column("data", bytes_, nullable=False),
+    )
+    op.create_table(
+        "files",
+        *_keys("project", "run", "path"),
+        sa.Column("removed", sa.Double, primary_key=True),
+        sa.Column("object", text, nullable=False),
+        sa.Column("size", number, nullable=False),
+        sa.Column("sha256", text, nullable=False),
+    )
+    op.create_table(
+        "pieces",
+        *_keys("project", "run", "sha256"),
+        sa.Column("begin", number, primary_key=True, autoincrement=False),
+        sa.Column("size", number, nullable=False),
+        sa.Column("object", text, nullable=False),
+    )
+    op.create_table("garbage", *_keys("project", "object"), sa.Column("since", sa.Double, nullable=False))
+    op.create_table("news", *_keys("project"), sa.Column("number", number, nullable=False))
+
+
+def _compare_by_code_point() -> None:
+    """Texts are compared as SQLite and Python do, whatever the language of the database is."""
+    bind = op.get_bind()
+    inspector = sa.inspect(bind)
+    for table in inspector.get_table_names():
+        for column in inspector.get_columns(table):
+            if isinstance(column["type"], sa.Text):
+                op.execute(f'ALTER TABLE "{table}" ALTER COLUMN "{column["name"]}" TYPE text COLLATE "C"')
 
 
 def _keys(*names: str) -> list[sa.Column[str]]:
