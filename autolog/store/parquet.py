@@ -1,70 +1,61 @@
-"""``metrics.parquet``: the points of a finished run as one file that anything can read.
+"""``metrics.parquet``: the points of a finished run as one file that anything can read; and ``.metrics.arrow`` beside
+it: the same, reduced for charts.
 
-It says in its own metadata how many bytes of which journals it was made of. Where a journal has more by now, it is not
-used. The journals stay: they are the record.
+Both say in their own metadata how many bytes of which journals they were made of, and which series they hold. Where a
+journal has more by now, they are not used. The journals stay: they are the record.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import contextlib
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from autolog import journal
+from autolog.store.reduce import WHOLE, Columns, chosen, levels_of, width_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["FILE", "KEY", "ROWS", "Origin", "sizes", "stored_points"]
+__all__ = [
+    "CHART", "FILE", "FORMAT", "GROUP", "KEY", "ROWS", "Entry", "Origin", "Stored", "in_folder", "open_stored",
+    "sizes",
+]  # fmt: skip
 
 FILE = "metrics.parquet"
+CHART = ".metrics.arrow"
 KEY = b"autolog"
-"""Under which the file's metadata says what it was made of."""
+"""Under which a file's metadata says what it was made of."""
+FORMAT = 2
+"""Of these files: rows of a series are together, and ``series`` says where."""
 ROWS = 1 << 16
-"""Points written and read at once."""
+"""Short series share a row group of so many rows."""
+GROUP = 1 << 18
+"""Most rows of a row group."""
+_COLUMNS = ("step", "epoch", "time", "value")
 
 
 class Origin(msgspec.Struct):
-    """What a file was made of."""
+    """What a file was made of, and the series in it: metric, child and number of points, in the order of their rows."""
 
     journals: dict[str, int]
     format: int = 1
+    series: list[tuple[str, str | None, int]] = []
 
 
-def stored_points(directory: Path, metrics: frozenset[str] | None) -> Iterator[tuple[Any, ...]] | None:
-    """Rows ``child, metric, step, epoch, time, value`` of ``metrics.parquet``; ``None`` where it is not there, not
-    whole, or cannot be read: the journals can.
-    """
-    path = directory / FILE
-    if not path.exists():
-        return None
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError:
-        return None
-    try:
-        file = pq.ParquetFile(path)
-        origin = msgspec.json.decode((file.schema_arrow.metadata or {}).get(KEY, b"null"), type=Origin)
-    except (pa.ArrowException, OSError, msgspec.DecodeError):
-        return None
-    return _rows(file, metrics) if origin.journals == sizes(directory) else None
+class Entry(NamedTuple):
+    """One series of a file."""
 
-
-def _rows(file: Any, metrics: frozenset[str] | None) -> Iterator[tuple[Any, ...]]:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    with file:
-        for batch in file.iter_batches(batch_size=ROWS):
-            if metrics is not None:
-                batch = batch.filter(pc.is_in(batch["metric"], pa.array(sorted(metrics), pa.string())))  # noqa: PLW2901
-            names = ("child", "metric", "step", "epoch", "time", "value")
-            for child, metric, step, epoch, time, value in zip(
-                *(batch[name].to_pylist() for name in names), strict=True
-            ):
-                yield child, metric, _whole(step), _whole(epoch), time, value
+    metric: str
+    child: str | None
+    total: int
+    first: int
+    """Its first row."""
+    chart: int
+    """The first of its reductions."""
 
 
 def sizes(directory: Path) -> dict[str, int]:
@@ -72,10 +63,161 @@ def sizes(directory: Path) -> dict[str, int]:
     return {
         path.name: path.stat().st_size
         for path in journal.journals(directory)
-        if path.name != journal.EDITS and not journal.is_system(path.name)
+        if not journal.is_edits(path.name) and not journal.is_system(path.name)
     }
 
 
-def _whole(value: float | None) -> float | None:
-    """Steps were written as integers nearly always; the file holds them as floats."""
-    return int(value) if value is not None and value.is_integer() else value
+def open_stored(find: Callable[[str], Path | None], journals: Mapping[str, int]) -> Stored | None:
+    """The files of a run, where they are there and were made of ``journals``; ``None``: the journals are to be read.
+
+    Args:
+        find: Where the file of a name lies. The points are looked for only when they are needed: for most charts
+            ``.metrics.arrow`` is enough.
+        journals: The sizes of the run's journals.
+    """
+    for name in (CHART, FILE):
+        path = find(name)
+        origin = _origin(path) if path is not None else None
+        if origin is not None and origin.format == FORMAT and origin.journals == journals:
+            return Stored(find, origin)
+    return None
+
+
+def in_folder(folder: Path) -> Callable[[str], Path | None]:
+    """What :func:`open_stored` takes, for files in one folder."""
+    return lambda name: path if (path := folder / name).exists() else None
+
+
+def _origin(path: Path) -> Origin | None:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError:
+        return None
+    try:
+        if path.name == FILE:
+            schema = pq.read_schema(path)
+        else:
+            with pa.memory_map(str(path)) as source:
+                schema = pa.ipc.open_file(source).schema
+        return msgspec.json.decode((schema.metadata or {}).get(KEY, b"null"), type=Origin)
+    except (pa.ArrowException, OSError, msgspec.DecodeError):
+        return None
+
+
+class Stored:
+    """The files of one run; a context manager that closes them."""
+
+    def __init__(self, find: Callable[[str], Path | None], origin: Origin) -> None:
+        self._find = find
+        self._origin = origin
+        self._stack = contextlib.ExitStack()
+        self._file: Any = None
+        self._charts: Any = None
+        self._ends: list[int] = []
+        self._group: tuple[int, Any] = (-1, None)
+
+    def __enter__(self) -> Stored:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @property
+    def entries(self) -> Iterator[Entry]:
+        """The series, in the order of their rows."""
+        first = chart = 0
+        for metric, child, total in self._origin.series:
+            yield Entry(metric, child, total, first, chart)
+            first += total
+            chart += len(levels_of(total))
+
+    def pieces(self, entry: Entry) -> Iterator[Any]:
+        """The points of a series, oldest first: tables of ``step, epoch, time, value``.
+
+        Raises:
+            OSError: they cannot be read, though their reductions could; the journals can.
+        """
+        self._open()
+        begin = 0
+        for number, end in enumerate(self._ends):
+            first, after = max(begin, entry.first), min(end, entry.first + entry.total)
+            if first < after:
+                yield self._read(number).slice(first - begin, after - first)
+            begin = end
+
+    def _open(self) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self._find(FILE)
+        if self._file is None:
+            if path is None or _origin(path) != self._origin:
+                raise OSError(f"{FILE} is not there, or another one")
+            try:
+                self._file = self._stack.enter_context(pq.ParquetFile(path))
+            except pa.ArrowException as error:
+                raise OSError(f"{FILE} cannot be read: {error}") from error
+            groups = range(self._file.num_row_groups)
+            self._ends = list(accumulate(self._file.metadata.row_group(n).num_rows for n in groups))
+
+    def _read(self, number: int) -> Any:
+        if self._group[0] != number:  # short series follow one another in one group
+            self._group = (-1, None)
+            self._group = (number, self._file.read_row_group(number, columns=list(_COLUMNS)))
+        return self._group[1]
+
+    def points(self, entry: Entry) -> Columns:
+        """All points of a series.
+
+        Raises:
+            OSError: as :meth:`pieces`.
+        """
+        import pyarrow as pa
+
+        if entry.total < WHOLE and (found := self._chart(entry.chart)) is not None:
+            return found
+        table = pa.concat_tables(self.pieces(entry)).combine_chunks()
+        columns = (_doubles(table[name].combine_chunks()) for name in _COLUMNS)
+        return Columns(range(entry.total), *columns)
+
+    def at_most(self, entry: Entry, most: int) -> Columns:
+        """About ``most`` points of a series, as :func:`autolog.store.reduce.reduced` chooses them.
+
+        Raises:
+            OSError: as :meth:`pieces`.
+        """
+        levels, width = levels_of(entry.total), width_for(entry.total, most)
+        if entry.total > most and width in levels[entry.total < WHOLE :]:
+            found = self._chart(entry.chart + levels.index(width))
+            if found is not None:
+                return found
+        found = self.points(entry)
+        return found if entry.total <= most else chosen(found, most)
+
+    def _chart(self, number: int) -> Columns | None:
+        import pyarrow as pa
+
+        try:
+            if self._charts is None:
+                path = self._find(CHART)
+                fitting = path is not None and _origin(path) == self._origin
+                source = self._stack.enter_context(pa.memory_map(str(path))) if fitting else None
+                self._charts = pa.ipc.open_file(source) if source is not None else False
+            batch = self._charts.get_batch(number) if self._charts else None
+        except (pa.ArrowException, OSError):
+            return None
+        if batch is None:
+            return None
+        places = memoryview(batch.column(0).buffers()[1]).cast("q")[: batch.num_rows]
+        return Columns(places, *(_doubles(batch.column(n)) for n in range(1, 5)))
+
+
+def _doubles(column: Any) -> Any:
+    """A view of a column's numbers; NaN for what is not there."""
+    if column.null_count:
+        column = column.fill_null(float("nan"))
+    buffer = column.buffers()[1]
+    if buffer is None:
+        return memoryview(b"").cast("d")
+    return memoryview(buffer).cast("d")[column.offset : column.offset + len(column)]

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from autolog import events, journal
-from autolog.store.parquet import stored_points
+from autolog.store.parquet import ROWS, in_folder, open_stored, sizes
 from autolog.store.pause import collector_paused
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping
 
+    from autolog.store.parquet import Entry, Stored
     from autolog.store.summary import RunSummary
 
-__all__ = ["Point", "Sample", "Series", "journal_points", "points", "reduced", "series", "system_samples"]
+__all__ = ["Point", "Sample", "Series", "journal_points", "points", "series", "system_samples"]
 
 _BLOCK = 1 << 20
 
@@ -54,7 +55,8 @@ class Series(msgspec.Struct):
 
 
 def points(directory: str | Path, metrics: Collection[str] | None = None) -> Iterator[Point]:
-    """The points of a run, streamed: each journal in its order, several journals merged by time.
+    """The points of a run, streamed. Those of one series come in their order: as one journal has them, of several
+    journals by time. Points of different series come in any order.
 
     Args:
         directory: The run's directory.
@@ -62,17 +64,41 @@ def points(directory: str | Path, metrics: Collection[str] | None = None) -> Ite
     """
     directory = Path(directory)
     wanted = None if metrics is None else frozenset(metrics)
-    stored = stored_points(directory, wanted)
-    if stored is not None:
-        for row in stored:
-            yield Point(*row)
+    stored = open_stored(in_folder(directory), sizes(directory))
+    if stored is None:
+        yield from journal_points(directory, wanted)
         return
-    yield from journal_points(directory, wanted)
+    with stored:
+        for entry in stored.entries:
+            if wanted is None or entry.metric in wanted:
+                try:
+                    yield from _stored_points(stored, entry)
+                except OSError:  # damaged: the journals are the record
+                    every = journal_points(directory, frozenset((entry.metric,)))
+                    yield from (point for point in every if point.child == entry.child)
 
 
-def journal_points(directory: Path, wanted: frozenset[str] | None = None) -> Iterator[Point]:
-    """:func:`points` from the journals themselves."""
-    streams = [_journal_points(path, wanted) for path in _metric_journals(directory)]
+def _stored_points(stored: Stored, entry: Entry) -> Iterator[Point]:
+    for piece in stored.pieces(entry):
+        for batch in piece.to_batches(ROWS):
+            for step, epoch, time, value in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                yield Point(entry.child, entry.metric, _whole(step), _whole(epoch), time, value)
+
+
+def journal_points(
+    directory: Path, wanted: frozenset[str] | None = None, upto: Mapping[str, int] | None = None
+) -> Iterator[Point]:
+    """:func:`points` from the journals themselves, by time.
+
+    Args:
+        directory: The run's directory.
+        wanted: Only these metrics; default: all.
+        upto: Only these journals, and only their first so many bytes; default: all as they are.
+    """
+    if upto is None:
+        streams = [_journal_points(path, wanted) for path in _metric_journals(directory)]
+    else:
+        streams = [_journal_points(directory / name, wanted, size) for name, size in upto.items()]
     return streams[0] if len(streams) == 1 else heapq.merge(*streams, key=lambda point: point.time)
 
 
@@ -108,38 +134,15 @@ def system_samples(directory: str | Path, node: str = "") -> Iterator[Sample]:
                 yield Sample(record.time, {name: _number(value) for name, value in record.values.items()})
 
 
-def reduced(values: Sequence[float], most: int) -> list[int]:
-    """Which points to draw: the places of at most about ``most`` values, ascending, for a chart and nothing else.
-
-    Of each bucket the first, the last, the lowest, the highest (infinities are such) and the first NaN are kept, so
-    that every extreme of the data is drawn.
-    """
-    if len(values) <= most:
-        return list(range(len(values)))
-    buckets = max(1, most // 4)
-    kept: set[int] = set()
-    for bucket in range(buckets):
-        first, after = bucket * len(values) // buckets, (bucket + 1) * len(values) // buckets
-        if first == after:
-            continue
-        kept |= {first, after - 1}
-        numbers = [place for place in range(first, after) if values[place] == values[place]]
-        if len(numbers) < after - first:
-            kept.add(next(place for place in range(first, after) if values[place] != values[place]))
-        if numbers:
-            kept |= {min(numbers, key=values.__getitem__), max(numbers, key=values.__getitem__)}
-    return sorted(kept)
-
-
 def _metric_journals(directory: Path) -> list[Path]:
     found = journal.journals(directory)
-    return [path for path in found if path.name != journal.EDITS and not journal.is_system(path.name)]
+    return [path for path in found if not journal.is_edits(path.name) and not journal.is_system(path.name)]
 
 
-def _journal_points(path: Path, wanted: frozenset[str] | None) -> Iterator[Point]:
+def _journal_points(path: Path, wanted: frozenset[str] | None, upto: int | None = None) -> Iterator[Point]:
     """The same lines that the summary counts; see :mod:`autolog.store.reader`."""
     decode = msgspec.json.Decoder(events.Record).decode
-    for line in _lines(path):
+    for line in _lines(path, upto):
         try:
             record: Any = decode(line)
         except (msgspec.MsgspecError, ValueError):
@@ -152,10 +155,10 @@ def _journal_points(path: Path, wanted: frozenset[str] | None) -> Iterator[Point
                 yield Point(record.child, name, record.step, record.epoch, record.time, value)
 
 
-def _lines(path: Path) -> Iterator[bytes]:
+def _lines(path: Path, upto: int | None) -> Iterator[bytes]:
     with path.open("rb") as file:
         rest = b""
-        while block := file.read(_BLOCK):
+        while block := file.read(_BLOCK if upto is None else min(_BLOCK, upto - file.tell())):
             lines = (rest + block).split(b"\n")
             rest = lines.pop()
             yield from lines
@@ -163,3 +166,8 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 def _number(written: events.Number) -> float:
     return events.from_wire(written) if isinstance(written, str) else written
+
+
+def _whole(value: float | None) -> float | None:
+    """Steps were written as integers nearly always; the file holds them as floats."""
+    return int(value) if value is not None and value.is_integer() else value

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from autolog import events as e
 from autolog import store
-from autolog.store import arrays, compact, export, parquet, series
+from autolog.store import compact, export, parquet, reduce, series
 from autolog.store import diff as differences
 
 START = 1_795_000_000.125
@@ -51,6 +51,10 @@ def metric(number, values, step=None, child=None, epoch=None):
 def bits(value):
     """Floats are compared by their bits, NaN too; integers as they are."""
     return struct.pack("d", value) if isinstance(value, float) and value == value else repr(value)
+
+
+def stored(directory):
+    return parquet.open_stored(parquet.in_folder(directory), parquet.sizes(directory)) is not None
 
 
 def exact(points):
@@ -98,15 +102,15 @@ def test_compacted_points_are_the_same_and_stale_ones_are_not_used(tmp_path):
     before = [point._replace(value=float(point.value)) for point in series.points(directory)]
     path = compact.compact(directory)
     assert path.stat().st_mode & 0o777 == 0o600
-    assert parquet.stored_points(directory, None) is not None
-    assert exact(series.points(directory)) == exact(before)
+    assert stored(directory)
+    assert exact(series.points(directory)) == exact(sorted(before, key=lambda point: point.metric))
     assert [p.value for p in series.points(directory, ["x"])] == list(range(len(values)))
     table = pq.read_table(path)
     assert table.column_names == ["run", "metric", "step", "epoch", "time", "value", "child"]
-    assert [bits(v) for v in table["value"].to_pylist()[::2]] == [bits(v) for v in values]
+    assert [bits(v) for v in table["value"].to_pylist()[: len(values)]] == [bits(v) for v in values]
     with (directory / "journal.jsonl").open("ab") as file:
         file.write(e.encode(metric(99, {"loss": 99.0})) + b"\n")
-    assert parquet.stored_points(directory, None) is None
+    assert not stored(directory)
     assert [point.value for point in series.points(directory, ["loss"])][-1] == 99.0
     path.write_bytes(b"damaged")
     assert [point.value for point in series.points(directory, ["loss"])][-1] == 99.0
@@ -132,19 +136,26 @@ def test_system_samples(tmp_path):
 @given(st.lists(floats, max_size=300), st.integers(1, 80))
 @settings(max_examples=150, deadline=None)
 def test_reduction_keeps_every_extreme(values, most):
-    kept = series.reduced(values, most)
+    kept = reduce.reduced(values, most)
     assert kept == sorted(set(kept))
     if len(values) <= most:
         assert kept == list(range(len(values)))
         return
-    assert len(kept) <= max(5, most + most // 4 + 1)
-    assert {0, len(values) - 1} <= set(kept)
-    numbers = [value for value in values if value == value]
-    drawn = [values[place] for place in kept]
-    if numbers:
-        assert min(value for value in drawn if value == value) == min(numbers)
-        assert max(value for value in drawn if value == value) == max(numbers)
-    assert any(value != value for value in drawn) == (len(numbers) < len(values))
+    buckets = max(1, most // 4)
+    assert len(kept) <= 10 * buckets
+    width = reduce.width_for(len(values), most)
+    assert width.bit_count() == 1
+    assert buckets / 2 < -(-len(values) // width) <= buckets or width == 1
+    for first in range(0, len(values), width):
+        bucket = values[first : first + width]
+        drawn = [values[place] for place in kept if first <= place < first + width]
+        assert (bits(drawn[0]), bits(drawn[-1])) == (bits(bucket[0]), bits(bucket[-1]))
+        finite = [value for value in bucket if math.isfinite(value)]
+        if finite:
+            assert {min(finite), max(finite)} <= set(drawn)
+        for odd in (math.inf, -math.inf):
+            assert (odd in drawn) == (odd in bucket)
+        assert any(value != value for value in drawn) == any(value != value for value in bucket)
 
 
 # Export
@@ -256,21 +267,6 @@ def test_only_what_differs_is_listed(tmp_path):
     }
     assert found.to_dict()["params"][2] == {"name": "more", "right": None}
     assert differences.diff(store.read_run(left), store.read_run(left)).sections == {}
-
-
-def test_columns_are_those_of_pyarrow():
-    pa = pytest.importorskip("pyarrow")
-    for numbers in ([], [None], [1, 2.5, True], [0.1, None, math.inf, 2**60] * 5, [None] * 9 + [-0.0, 5e-324]):
-        found = arrays.floats(numbers)
-        found.validate(full=True)
-        assert found.equals(pa.array([None if one is None else float(one) for one in numbers], pa.float64()))
-    (nan,) = arrays.floats([math.nan]).to_pylist()
-    assert math.isnan(nan)
-    for number in (2**53 + 1, -(10**400)):
-        with pytest.raises(OverflowError):
-            arrays.floats([0.5, number])
-    for words in ([], [None], ["", None, "ключ ☃\x00"] * 5):
-        assert arrays.texts(words).equals(pa.array(words, pa.string()))
 
 
 def test_compaction_does_not_import_pandas(tmp_path):
