@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from pathlib import Path
+import contextlib
+from collections.abc import Iterator
 
+import sqlalchemy as sa
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
-from autolog import events
-from autolog.server import names
+from autolog.server import names, published, series_json, tables
 from autolog.server.addressing import readable_project, readable_run
-from autolog.server.endpoint import Endpoint, Query, answer, decoded
+from autolog.server.endpoint import Endpoint, Query, decoded
 from autolog.server.errors import ApiError
 from autolog.server.requests import in_thread, number
 from autolog.server.service import Service
-from autolog.server.shapes import Points, SeriesAnswer, SeriesQuestion
-from autolog.store import series
+from autolog.server.shapes import SeriesAnswer, SeriesQuestion
+from autolog.store import drawing
+from autolog.store.drawing import Drawn
 from autolog.store.layout import Place
 
 __all__ = ["ENDPOINTS", "run_series", "several_series", "system"]
 
 _SERIES = 5000
 """Most series (runs times metrics) in one question."""
+_POINTS_AT_ONCE = 2_000_000
+"""Most points of one answer; the exports give more."""
 
 
 async def run_series(request: Request) -> Response:
@@ -30,7 +33,7 @@ async def run_series(request: Request) -> Response:
     service, project, name = await readable_run(request)
     metrics = request.query_params.getlist("metric")
     most = number(request, "points", 0) or None
-    return answer(await in_thread(_series, service, project, SeriesQuestion(runs=[name], metrics=metrics, points=most)))
+    return await _series(service, project, SeriesQuestion(runs=[name], metrics=metrics, points=most))
 
 
 async def several_series(request: Request) -> Response:
@@ -38,44 +41,88 @@ async def several_series(request: Request) -> Response:
     question = await decoded(request, SeriesQuestion)
     for name in question.runs:
         names.check_run(name)
-    return answer(await in_thread(_series, service, project, question))
+    return await _series(service, project, question)
 
 
-def _series(service: Service, project: str, question: SeriesQuestion) -> SeriesAnswer:
-    if len(question.runs) * max(1, len(question.metrics)) > _SERIES:
+async def _series(service: Service, project: str, question: SeriesQuestion) -> Response:
+    runs = list(dict.fromkeys(question.runs))
+    if len(runs) * max(1, len(question.metrics)) > _SERIES:
         raise ApiError(422, "too_many", f"more than {_SERIES} series in one question", limit=_SERIES)
     if question.points is not None and question.points < 4:
         raise ApiError(422, "points", "points must be at least 4: first, last, lowest and highest")
-    found: list[Points] = []
-    for name in question.runs:
-        try:
-            with service.storage.directory((project, name)) as directory:
-                found += _of_run(directory, question)
-        except FileNotFoundError:
-            raise ApiError(404, "not_found", f"there is no run {name} in {project}") from None
-    return SeriesAnswer(series=found)
+    sizes = await in_thread(_sizes, service, project, runs)
+    await in_thread(_bound, service, project, runs, question)
+    found = _found(service, project, sizes, question)
+    return await _streamed(series_json.joined(series_json.encoded(found)))
 
 
-def _of_run(directory: Path, question: SeriesQuestion) -> list[Points]:
-    columns: dict[tuple[str | None, str], list[series.Point]] = {}
-    for point in series.points(directory, question.metrics):
-        columns.setdefault((point.child, point.metric), []).append(point)
-    return [
-        _points(directory.name, child, metric, points, question.points) for (child, metric), points in columns.items()
-    ]
+def _sizes(service: Service, project: str, runs: list[str]) -> dict[str, dict[str, int]]:
+    """Of each run the sizes of its journals."""
+    found = {run: service.storage.sizes((project, run)) for run in runs}
+    for run, sizes in found.items():
+        if not sizes:
+            raise ApiError(404, "not_found", f"there is no run {run} in {project}")
+    return found
 
 
-def _points(
-    run: str, child: str | None, metric: str, points: list[series.Point], most: int | None
-) -> Points:  # fmt: skip
-    shown = points
-    if most is not None:
-        shown = [points[place] for place in series.reduced([point.value for point in points], most)]
-    return Points(
-        run=run, child=child, metric=metric, total=len(points), steps=[point.step for point in shown],
-        epochs=[point.epoch for point in shown], times=[point.time for point in shown],
-        values=[events.to_wire(point.value) for point in shown],
-    )  # fmt: skip
+def _bound(service: Service, project: str, runs: list[str], question: SeriesQuestion) -> None:
+    """Refuse an answer that nobody can want in one piece."""
+    metrics = tables.INDEX["metrics"].c
+    counted: sa.ColumnElement[float] = metrics.count
+    if question.points is not None:
+        counted = sa.case((metrics.count > question.points, question.points), else_=metrics.count)
+    select = sa.select(sa.func.sum(counted)).where(
+        metrics.project == project, metrics.run.in_(runs), metrics.name.in_(question.metrics)
+    )
+    with service.engine.connect() as connection:
+        points = connection.execute(select).scalar_one() or 0
+    if points > _POINTS_AT_ONCE:
+        raise ApiError(
+            422, "too_many",
+            f"these are more than {_POINTS_AT_ONCE} points: ask for fewer with points=, in several requests, or export",
+            limit=_POINTS_AT_ONCE,
+        )  # fmt: skip
+
+
+def _found(
+    service: Service, project: str, sizes: dict[str, dict[str, int]], question: SeriesQuestion
+) -> Iterator[tuple[str, Drawn]]:
+    metrics, most = frozenset(question.metrics), question.points
+    for run, held in sizes.items():
+        for drawn in _of_run(service, (project, run), held, metrics, most):
+            yield run, drawn
+
+
+def _of_run(
+    service: Service, place: Place, sizes: dict[str, int], metrics: frozenset[str], most: int | None
+) -> Iterator[Drawn]:
+    told: set[tuple[str | None, str]] = set()
+    stored = published.stored(service.storage, place, sizes)
+    if stored is not None:
+        with contextlib.suppress(OSError), stored:  # one that is damaged: the journals are the record
+            for drawn in drawing.from_stored(stored, metrics, most):
+                told.add((drawn.child, drawn.metric))
+                yield drawn
+            return
+    with contextlib.suppress(FileNotFoundError), service.storage.directory(place) as directory:  # taken away just now
+        for drawn in drawing.from_journals(directory, service.kept, place, metrics, most):
+            if (drawn.child, drawn.metric) not in told:
+                yield drawn
+
+
+async def _streamed(parts: Iterator[bytes]) -> Response:
+    """A short answer at once, a long one as it comes."""
+    first = await in_thread(next, parts, b"")
+    second = await in_thread(next, parts, b"")
+    if not second:
+        return Response(first, media_type="application/json")
+
+    def every() -> Iterator[bytes]:
+        yield first
+        yield second
+        yield from parts
+
+    return StreamingResponse(every(), media_type="application/json")
 
 
 async def system(request: Request) -> Response:
@@ -84,18 +131,13 @@ async def system(request: Request) -> Response:
     most = number(request, "points", 0) or None
     if node and not node.replace("-", "").replace("_", "").isalnum():
         raise ApiError(422, "node", f"{node[:80]!r} is no node")
-    return answer(await in_thread(_system, service, (project, name), node, most))
+    return await _streamed(series_json.joined(series_json.encoded(_system(service, (project, name), node, most))))
 
 
-def _system(service: Service, place: Place, node: str, most: int | None) -> SeriesAnswer:
-    columns: dict[str, list[series.Point]] = {}
-    with suppress(FileNotFoundError), service.storage.directory(place) as directory:
-        for sample in series.system_samples(directory, node):
-            for name, value in sample.values.items():
-                columns.setdefault(name, []).append(series.Point(None, name, None, None, sample.time, value))
-    return SeriesAnswer(
-        series=[_points(place[1], None, name, points, most) for name, points in sorted(columns.items())]
-    )
+def _system(service: Service, place: Place, node: str, most: int | None) -> Iterator[tuple[str, Drawn]]:
+    with contextlib.suppress(FileNotFoundError), service.storage.directory(place) as directory:
+        for drawn in drawing.samples(directory, service.kept, place, node, most):
+            yield place[1], drawn
 
 
 _PROJECT = "/api/v1/projects/{project}"

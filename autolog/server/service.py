@@ -8,24 +8,13 @@ import msgspec
 import sqlalchemy as sa
 
 from autolog.server.indexing import Indexer
+from autolog.server.limits import Limits
 from autolog.server.live_news import News
 from autolog.server.storage import Storage
 from autolog.server.storage_local import LocalStorage
+from autolog.store.growing import Kept
 
-__all__ = ["Limits", "Service", "service"]
-
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """The most that is taken. Each has a sentence in docs/server.md."""
-
-    chunk: int = 8 << 20
-    """Bytes of journal lines in one request, unpacked."""
-    line: int = 4 << 20
-    """Bytes of one record."""
-    file: int = 64 << 20
-    """Bytes of a file in one request; a larger file is sent in pieces."""
-    body: int = 1 << 20
-    """Bytes of any other request."""
+__all__ = ["Service", "service"]
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +27,8 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     """The bytes of runs."""
     indexer: Indexer
     news: News
+    kept: Kept = msgspec.field(default_factory=Kept)
+    """Points of runs that still run, ready for charts."""
     limits: Limits = Limits()
     trust_proxy: bool = False
     """Every request comes through a proxy of ours: what it says of the browser's address and host is believed."""

@@ -153,6 +153,11 @@ class Storage(Protocol):
     def publish(self, key: str, source: Path) -> None:
         """Store a file that other programs read in place (``project=…/run=…/….parquet``), in place of an older one."""
 
+    def published(self, key: str) -> Path | None:
+        """A file on this machine with what was published under ``key``, which may be a copy that is kept for a while;
+        ``None``: nothing was.
+        """
+
     def unpublish(self, key: str) -> None:
         """Take it away; harmless where there is none."""
 

@@ -165,6 +165,10 @@ class LocalStorage:
     def publish(self, key: str, source: Path) -> None:
         _copy(source, self.root / _PUBLISHED / key)
 
+    def published(self, key: str) -> Path | None:
+        path = self.root / _PUBLISHED / key
+        return path if path.is_file() else None
+
     def unpublish(self, key: str) -> None:
         (self.root / _PUBLISHED / key).unlink(missing_ok=True)
 

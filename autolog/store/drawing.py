@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING, Any
 
 from autolog import events, journal
 from autolog.store import series
-from autolog.store.arrays import NONE
+from autolog.store.arrays import NONE, double
 from autolog.store.growing import Drawn, Kept
 from autolog.store.parquet import sizes
-from autolog.store.pause import collector_paused
 from autolog.store.reduce import Columns, chosen
 
 if TYPE_CHECKING:
@@ -38,12 +38,15 @@ def from_stored(stored: Stored, metrics: Collection[str] | None, most: int | Non
             yield Drawn(entry.child, entry.metric, entry.total, columns)
 
 
-def from_journals(directory: Path, kept: Kept, metrics: Collection[str] | None, most: int | None) -> Iterator[Drawn]:
+def from_journals(
+    directory: Path, kept: Kept, key: tuple[str, ...], metrics: Collection[str] | None, most: int | None
+) -> Iterator[Drawn]:
     """The same from the journals in a directory, which may grow.
 
     Args:
-        directory: of the run.
+        directory: where they lie now.
         kept: what is known already of runs that grow.
+        key: what the run is called there.
         metrics: as in :func:`from_stored`.
         most: the same.
     """
@@ -51,9 +54,9 @@ def from_journals(directory: Path, kept: Kept, metrics: Collection[str] | None, 
     if most is None:
         yield from _of_points(series.journal_points(directory, wanted), None)
         return
-    growing = kept.get(directory)
+    growing = kept.get(key)
     with growing.lock:
-        growing.refresh(sizes(directory))
+        growing.refresh(directory, sizes(directory))
         found = list(growing.drawn(metrics, most))
     yield from (each for each in found if isinstance(each, Drawn))
     left = {each for each in found if not isinstance(each, Drawn)}
@@ -62,12 +65,13 @@ def from_journals(directory: Path, kept: Kept, metrics: Collection[str] | None, 
         yield from _of_points((point for point in points if point[:2] in left), most)
 
 
-def samples(directory: Path, kept: Kept, node: str, most: int | None) -> Iterator[Drawn]:
+def samples(directory: Path, kept: Kept, key: tuple[str, ...], node: str, most: int | None) -> Iterator[Drawn]:
     """The samples of the machine, a series for each value, by name.
 
     Args:
-        directory: of the run.
+        directory: where the journals lie now.
         kept: as in :func:`from_journals`.
+        key: as there.
         node: of a job on several nodes, which; empty: the one of rank 0.
         most: as in :func:`from_stored`.
     """
@@ -77,9 +81,9 @@ def samples(directory: Path, kept: Kept, node: str, most: int | None) -> Iterato
         return
     found: Iterable[Drawn | tuple[str | None, str]] = [(None, "")]
     if most is not None:
-        growing = kept.get(directory / name, events.System)
+        growing = kept.get((*key, name), events.System)
         with growing.lock:
-            growing.refresh({name: path.stat().st_size})
+            growing.refresh(directory, {name: path.stat().st_size})
             found = list(growing.drawn(None, most))
     if not all(isinstance(each, Drawn) for each in found):
         found = _of_points(_sampled(directory, node), most)
@@ -93,14 +97,20 @@ def _sampled(directory: Path, node: str) -> Iterator[series.Point]:
 
 
 def _of_points(points: Iterable[series.Point], most: int | None) -> Iterator[Drawn]:
-    """Points put together by series, numbers as they were written."""
-    found: dict[tuple[str | None, str], tuple[list[Any], list[Any], list[Any], list[Any]]] = {}
-    with collector_paused():
-        for child, metric, step, epoch, time, value in points:
-            columns = found.setdefault((child, metric), ([], [], [], []))
-            for column, number in zip(columns, (step, epoch, time, value), strict=True):
-                column.append(NONE if number is None else number)
-    for (child, metric), lists in found.items():
-        every = Columns(range(len(lists[0])), *lists)
-        total = len(lists[0])
+    """Points put together by series; those that floats cannot hold make lists of numbers as they were written."""
+    found: dict[tuple[str | None, str], list[Any]] = {}
+    for child, metric, *numbers in points:
+        columns = found.get((child, metric))
+        if columns is None:
+            columns = found[child, metric] = [array("d"), array("d"), array("d"), array("d")]
+        if isinstance(columns[0], array):
+            try:
+                numbers = [double(number) for number in numbers]  # noqa: PLW2901
+            except OverflowError:
+                columns[:] = [column.tolist() for column in columns]
+        for column, number in zip(columns, numbers, strict=True):
+            column.append(NONE if number is None else number)
+    for (child, metric), columns in found.items():
+        total = len(columns[0])
+        every = Columns(range(total), *columns)
         yield Drawn(child, metric, total, every if most is None or total <= most else chosen(every, most))

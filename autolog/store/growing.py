@@ -49,22 +49,21 @@ class Growing:
     """What the journals of one run have logged so far, reduced.
 
     Args:
-        directory: of the run.
         kind: which records; :class:`autolog.events.Metrics` or :class:`autolog.events.System`.
     """
 
-    def __init__(self, directory: Path, kind: type = events.Metrics) -> None:
+    def __init__(self, kind: type = events.Metrics) -> None:
         self.lock = threading.Lock()
         """Held by whoever uses it."""
-        self._directory = directory
         self._kind = kind
         self._offsets: dict[str, int] = {}
         self._series: dict[tuple[str | None, str, str], _Series] = {}
 
-    def refresh(self, journals: Mapping[str, int]) -> None:
+    def refresh(self, directory: Path, journals: Mapping[str, int]) -> None:
         """Read what the journals have more by now.
 
         Args:
+            directory: where they lie now.
             journals: their names and sizes.
         """
         if any(journals.get(name, -1) < offset for name, offset in self._offsets.items()):
@@ -72,11 +71,12 @@ class Growing:
         with collector_paused():
             for name, size in journals.items():
                 if size > self._offsets.get(name, 0):
-                    self._read(name, size)
+                    self._read(directory / name, size)
 
-    def _read(self, name: str, size: int) -> None:
+    def _read(self, path: Path, size: int) -> None:
+        name = path.name
         decode, kind = msgspec.json.Decoder(events.Record).decode, self._kind
-        with (self._directory / name).open("rb") as file:
+        with path.open("rb") as file:
             file.seek(self._offsets.get(name, 0))
             rest = b""
             while block := file.read(min(_BLOCK, size - file.tell())):
@@ -147,13 +147,17 @@ class Kept:
     def __init__(self, most: int = 64 << 20) -> None:
         self._most = most
         self._lock = threading.Lock()
-        self._runs: OrderedDict[tuple[str, type], Growing] = OrderedDict()
+        self._runs: OrderedDict[tuple[str, ...], Growing] = OrderedDict()
 
-    def get(self, directory: Path, kind: type = events.Metrics) -> Growing:
-        """That of a run, to be refreshed."""
-        key = (str(directory), kind)
+    def get(self, key: tuple[str, ...], kind: type = events.Metrics) -> Growing:
+        """That of a run, to be refreshed.
+
+        Args:
+            key: which run; for records of another kind, another key.
+            kind: of :class:`Growing`.
+        """
         with self._lock:
-            one = self._runs.pop(key, None) or Growing(directory, kind)
+            one = self._runs.pop(key, None) or Growing(kind)
             self._runs[key] = one
             sizes = {known: each.size for known, each in self._runs.items() if not each.lock.locked()}
             held = sum(sizes.values())

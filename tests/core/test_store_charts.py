@@ -15,6 +15,7 @@ from autolog.store import compact, drawing, grouping, parquet, reduce, series
 from autolog.store.growing import Growing, Kept
 
 START = 1_795_000_000.0
+KEY = ("p", "r")
 ODD = (math.nan, math.inf, -math.inf)
 
 
@@ -111,22 +112,22 @@ def test_growing_journals_give_the_same_as_stored_files(long_run):
     kept = Kept()
     for most in (4, 1000, 5000):
         expected = stored(directory, None, most)
-        for one in drawing.from_journals(directory, kept, None, most):
+        for one in drawing.from_journals(directory, kept, KEY, None, most):
             same = expected[one.metric, one.child]
             assert one.total == same.total
             assert [bits(column) for column in one.columns] == [bits(column) for column in same.columns]
-    assert {each.metric for each in drawing.from_journals(directory, kept, ["few", "acc"], 100)} == {"few", "acc"}
+    assert {each.metric for each in drawing.from_journals(directory, kept, KEY, ["few", "acc"], 100)} == {"few", "acc"}
 
 
 def test_a_growing_journal_is_read_on(tmp_path, monkeypatch):
     directory, values = tmp_path / "r", wave(6000)
-    growing = Growing(directory)
+    growing = Growing()
     opened = []
     for first in range(0, 6000, 1500):
         journal(directory, ("loss", None, values[first : first + 1500]), first=first)
         with (directory / "journal.jsonl").open("ab") as file:
             file.write(b'{"type":"metrics","ti')  # not whole yet
-        growing.refresh(parquet.sizes(directory))
+        growing.refresh(directory, parquet.sizes(directory))
         opened.append(dict(growing._offsets))
         (one,) = growing.drawn(None, 100)
         assert list(one.columns.places) == reduce.reduced(values[: first + 1500], 100)
@@ -135,7 +136,7 @@ def test_a_growing_journal_is_read_on(tmp_path, monkeypatch):
     assert [offsets["journal.jsonl"] for offsets in opened] == sorted(offsets["journal.jsonl"] for offsets in opened)
     (directory / "journal.jsonl").unlink()
     journal(directory, ("loss", None, values[:10]))  # another journal: shorter
-    growing.refresh(parquet.sizes(directory))
+    growing.refresh(directory, parquet.sizes(directory))
     (one,) = growing.drawn(None, 100)
     assert one.total == 10
 
@@ -145,7 +146,7 @@ def test_several_journals_of_one_series_show_the_extremes_of_each(tmp_path):
     first, second = wave(9000, 5), [value * 2 for value in wave(9000, 6)]
     journal(directory, ("loss", None, first))
     journal(directory, ("loss", None, second), name="journal.1.jsonl", offset=0.5)
-    (one,) = drawing.from_journals(directory, Kept(), ["loss"], 200)
+    (one,) = drawing.from_journals(directory, Kept(), KEY, ["loss"], 200)
     assert one.total == 18_000
     assert list(one.columns.times) == sorted(one.columns.times)
     finite = [value for value in first + second if math.isfinite(value)]
@@ -161,7 +162,7 @@ def test_integers_beyond_floats_are_drawn_as_they_are(tmp_path):
     journal(directory, ("tokens", None, [2**60 + 1, *range(5000)]), ("loss", None, [0.5]))
     kept = Kept()
     for most in (None, 100):
-        found = {one.metric: one for one in drawing.from_journals(directory, kept, None, most)}
+        found = {one.metric: one for one in drawing.from_journals(directory, kept, KEY, None, most)}
         assert found["tokens"].columns.values[0] == 2**60 + 1
         assert found["tokens"].total == 5001
         assert list(found["loss"].columns.values) == [0.5]
@@ -172,8 +173,8 @@ def test_runs_are_let_go_when_they_hold_too_much(tmp_path):
     runs = [tmp_path / f"r{number}" for number in range(4)]
     for run in runs:
         journal(run, ("loss", None, wave(4000)))
-        list(drawing.from_journals(run, kept, None, 100))
-    assert [path for path, _ in kept._runs] == [str(run) for run in runs[-1:]]
+        list(drawing.from_journals(run, kept, (run.name,), None, 100))
+    assert list(kept._runs) == [(run.name,) for run in runs[-1:]]
 
 
 def test_points_are_put_together_outside_of_memory(tmp_path, monkeypatch):
