@@ -49,6 +49,8 @@ class Server:
         self.port = 0
         self.process: subprocess.Popen[str] | None = None
         self.project = "lab"
+        self.options: tuple[str, ...] = ()
+        """More of ``autolog server start``."""
         engine = database.connect(self.data)
         database.migrate(engine)
         with engine.begin() as connection:
@@ -90,7 +92,7 @@ class Server:
         """Start it, on the port it had before if it had one."""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "autolog.cli", "server", "start", "--data", str(self.data), "--port",
-             str(self.port)],
+             str(self.port), *self.options],
             env=self.environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         line = self.process.stderr.readline()
@@ -122,6 +124,10 @@ class Server:
                 return Answer(answer.status, answer.read(), dict(answer.headers))
         except urllib.error.HTTPError as error:
             return Answer(error.code, error.read(), dict(error.headers))
+
+    def send(self, method: str, path: str, body: Any, **options: Any) -> Answer:
+        """As :meth:`ask`, with a body of JSON."""
+        return self.ask(method, path, json.dumps(body).encode(), **options)
 
     def append(self, data: bytes, offset: int = 0, **options: Any) -> Answer:
         """Lines of the main journal of the test's run."""

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from autolog.server import editing, errors, files, ingest, live, openapi, reading, series, uploads
-from autolog.server.accounts import signing_in
+from autolog.server.accounts import endpoints as accounts
 from autolog.server.endpoint import Endpoint, answer, routes
 from autolog.server.errors import ApiError
 from autolog.server.requests import service_of
@@ -36,7 +36,7 @@ ENDPOINTS = [
     Endpoint("GET", "/healthz", alive, "Whether the process answers.", gives=Version, open=True),
     Endpoint("GET", "/readyz", ready, "Whether the index has caught up.", gives=Version, errors=(503,), open=True),
     Endpoint("GET", "/api/v1/openapi.json", openapi.serve, "This document.", gives=dict[str, Any], open=True),
-    *signing_in.ENDPOINTS,
+    *accounts.ENDPOINTS,
     *ingest.ENDPOINTS,
     *uploads.ENDPOINTS,
     *reading.ENDPOINTS,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -76,15 +78,17 @@ def _is_object(line: bytes) -> bool:
 
 
 def _check_header(data: bytes, run: str) -> None:
-    """A journal begins with whose it is.
+    """A journal begins with whose it is: that is its first record, after what a full disk may have torn.
 
     Raises:
         ApiError: 422.
     """
-    try:
-        first = events.decode(data[: data.index(b"\n")])
-    except msgspec.DecodeError:
-        first = None
+    first = None
+    for line in data.split(b"\n"):
+        if line and _is_object(line):
+            with contextlib.suppress(msgspec.DecodeError):
+                first = events.decode(line)
+            break
     if not isinstance(first, events.RunStart):
         raise ApiError(422, "no_header", "the first line of a journal must be a record of type run")
     if first.id != run:

@@ -7,12 +7,14 @@ import re
 from autolog.journal import SERVER_EDITS
 from autolog.server.errors import ApiError
 
-__all__ = ["check_file", "check_journal", "check_project", "check_run"]
+__all__ = ["check_file", "check_id", "check_journal", "check_project", "check_run", "check_user", "check_workspace"]
 
 _PROJECT = re.compile(r"[\w\- ](?:[\w.\- ]{0,126}[\w\-])?")
 _RUN = re.compile(r"\d{8}-\d{6}-\d{3}-[0-9a-f]{8}")
 _JOURNAL = re.compile(r"(?:journal|system)(?:\.[\w\-]{1,64})?\.jsonl")
 _PART = re.compile(r"[^\x00-\x1f/\\]{1,255}")
+_ID = re.compile(r"[0-9a-f]{1,32}")
+_USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+\-]{0,63}")
 _LONGEST_PATH = 1024
 _OWN = {"delivery.json", "metrics.parquet", "index.sqlite"}
 """Files of a run's directory that its owner makes anew: they are not sent."""
@@ -37,6 +39,41 @@ def check_run(name: str) -> str:
     """
     if not _RUN.fullmatch(name):
         raise ApiError(422, "run_id", f"{name[:80]!r} is no run id, such as 20261122-111134-537-9f3c2a81")
+    return name
+
+
+def check_user(name: str) -> str:
+    """The name of a user.
+
+    Raises:
+        ApiError: 422: it is empty, too long, or has other signs than letters without accents, digits and ``._@+-``.
+    """
+    if not _USER.fullmatch(name):
+        raise ApiError(
+            422, "user_name", f"{name[:80]!r} cannot be a user's name: letters, digits and ._@+-, at most 64"
+        )
+    return name
+
+
+def check_workspace(name: str) -> str:
+    """The name of a workspace, which may be what a project's may be.
+
+    Raises:
+        ApiError: 422.
+    """
+    if not _PROJECT.fullmatch(name):
+        raise ApiError(422, "workspace_name", f"{name[:80]!r} cannot be the name of a workspace")
+    return name
+
+
+def check_id(name: str) -> str:
+    """The id of a token or share link, as the server makes them.
+
+    Raises:
+        ApiError: 404: none of that form was ever made.
+    """
+    if not _ID.fullmatch(name):
+        raise ApiError(404, "not_found", f"there is nothing with the id {name[:40]!r}")
     return name
 
 

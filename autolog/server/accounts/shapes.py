@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -14,6 +14,11 @@ __all__ = [
     "ShareList", "ShareMade", "Shared", "SignIn", "TokenItem", "TokenList", "TokenMade", "UserChange", "UserItem",
     "UserList", "WorkspaceInfo", "WorkspaceItem", "WorkspaceList",
 ]  # fmt: skip
+
+
+_NO_NUL = r"^[^\x00]*$"  # what a database cannot hold as text
+_Name = Annotated[str, msgspec.Meta(max_length=200, pattern=_NO_NUL)]
+_Secret = Annotated[str, msgspec.Meta(max_length=1000, pattern=_NO_NUL)]
 
 
 class Done(msgspec.Struct):
@@ -28,10 +33,10 @@ class Done(msgspec.Struct):
 class SignIn(msgspec.Struct, forbid_unknown_fields=True):
     """A user and a password, or a token, or the secret of a share link."""
 
-    user: str | None = None
-    password: str | None = None
-    token: str | None = None
-    share: str | None = None
+    user: _Name | None = None
+    password: _Secret | None = None
+    token: _Secret | None = None
+    share: _Secret | None = None
 
 
 class Shared(msgspec.Struct):
@@ -60,15 +65,15 @@ class Session(msgspec.Struct):
 class PasswordChange(msgspec.Struct, forbid_unknown_fields=True):
     """A new password in place of the old one."""
 
-    old: str
-    new: str
+    old: _Secret
+    new: _Secret
 
 
 class Redemption(msgspec.Struct, forbid_unknown_fields=True):
     """An invitation's secret, and the password that its user wants."""
 
-    secret: str
-    password: str
+    secret: _Secret
+    password: _Secret
 
 
 # -- users and tokens --------------------------------------------------------------------------------------------------
@@ -141,7 +146,7 @@ class NewToken(msgspec.Struct, forbid_unknown_fields=True):
     project: str | None = None
     days: float | None = None
     """Until it expires; none: never, or with the token it is made with."""
-    label: str = ""
+    label: _Name = ""
 
 
 class TokenMade(TokenItem, kw_only=True):
@@ -230,7 +235,7 @@ class NewShare(msgspec.Struct, forbid_unknown_fields=True):
     """The only run; none: all of the project."""
     days: float | None = None
     """Until it expires; none: never."""
-    label: str = ""
+    label: _Name = ""
 
 
 class ShareItem(msgspec.Struct):

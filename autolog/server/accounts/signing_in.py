@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import anyio
-import anyio.to_thread
 import sqlalchemy as sa
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,16 +11,14 @@ from starlette.responses import Response
 from autolog.server import access, crossing, peers, tables
 from autolog.server.access import Principal, hashed
 from autolog.server.accounts import auditing, passwords, sessions, throttling
+from autolog.server.accounts.hashing import hash_of, is_right
 from autolog.server.accounts.identify import SHARE_PREFIX, by_secret, by_session
 from autolog.server.accounts.shapes import Done, Session, Shared, SignIn
 from autolog.server.endpoint import Endpoint, answer, decoded
 from autolog.server.errors import ApiError
 from autolog.server.requests import credentials, in_thread, service_of
 
-__all__ = ["ENDPOINTS", "is_right", "session", "sign_in", "sign_out"]
-
-_HASHING = anyio.CapacityLimiter(2)
-"""Passwords that are looked at at the same time: each takes 64 MiB and a core for some tens of milliseconds."""
+__all__ = ["ENDPOINTS", "session", "sign_in", "sign_out"]
 
 
 class _Claim(NamedTuple):
@@ -35,11 +31,6 @@ class _Claim(NamedTuple):
     share: str | None = None
     rehashed: str | None = None
     """The password's hash with today's parameters, where it has others."""
-
-
-async def is_right(stored: str | None, password: str) -> bool:
-    """As :func:`autolog.server.accounts.passwords.is_right`, in turn with others."""
-    return await anyio.to_thread.run_sync(passwords.is_right, stored, password, limiter=_HASHING)
 
 
 async def sign_in(request: Request) -> Response:
@@ -73,20 +64,20 @@ async def sign_in(request: Request) -> Response:
 
 
 async def _by_password(engine: sa.Engine, given: SignIn) -> _Claim:
-    def known() -> sa.Row[str, str | None, bool] | None:
+    def known() -> sa.RowMapping | None:
         users = tables.users.c
         select = sa.select(users.name, users.password, users.disabled).where(users.name == given.user)
         with engine.connect() as connection:
-            return connection.execute(select).one_or_none()
+            return connection.execute(select).mappings().one_or_none()
 
     found, password = await in_thread(known), given.password or ""
-    right = await is_right(found.password if found else None, password)
-    if found is None or found.disabled or not right:
-        return _Claim(right=False, user=found.name if found else "")
+    right = await is_right(found["password"] if found else None, password)
+    if found is None or found["disabled"] or not right:
+        return _Claim(right=False, user=found["name"] if found else "")
     rehashed = None
-    if passwords.is_stale(found.password):
-        rehashed = await anyio.to_thread.run_sync(passwords.make, password, limiter=_HASHING)
-    return _Claim(right=True, user=found.name, rehashed=rehashed)
+    if passwords.is_stale(found["password"]):
+        rehashed = await hash_of(password)
+    return _Claim(right=True, user=found["name"], rehashed=rehashed)
 
 
 def _by_secret(engine: sa.Engine, given: SignIn) -> _Claim:
