@@ -44,6 +44,7 @@ COMMANDS = {
     "rm": Command("autolog.cli.edit:rm", "delete runs"),
     "checkout": Command("autolog.cli.checkout:checkout", "re-create the source tree of a run in a directory"),
     "sync": Command("autolog.cli.sync:sync", "deliver what backends have not got yet"),
+    "ui": Command("autolog.cli.ui:ui", "show runs in the browser, live"),
     "login": Command("autolog.cli.login:login", "store the token of a server"),
     "server": Command("autolog.cli.server:server", "start a server, or say who may use it", plain=True),
     "doctor": Command("autolog.cli.doctor:doctor", "what works here, what does not, and why", plain=True),

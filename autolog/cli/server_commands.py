@@ -36,6 +36,9 @@ def start(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0: any that is free.")] = 8700,
     data: Data = _DATA,
+    compact_after: Annotated[
+        float, typer.Option(help="Seconds after which a run that has ended is compacted to Parquet.")
+    ] = 60.0,
 ) -> None:
     """Start the server.
 
@@ -49,7 +52,7 @@ def start(
     with engine.connect() as connection:
         if connection.execute(sa.select(tables.users.c.name).limit(1)).one_or_none() is None:
             raise CommandError("nobody may use this server yet: `autolog server init` makes its first admin")
-    serve(service(data.absolute(), engine), host, port)
+    serve(service(data.absolute(), engine), host, port, compact_after=compact_after)
 
 
 @application.command()

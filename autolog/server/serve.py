@@ -7,6 +7,7 @@ import sys
 import uvicorn
 
 from autolog.server.app import application
+from autolog.server.compaction import Compactor
 from autolog.server.service import Service
 
 __all__ = ["serve"]
@@ -33,9 +34,18 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)  # type: ignore[arg-type]  # the same
 
 
-def serve(service: Service, host: str, port: int) -> None:
-    """Serve until SIGTERM or Ctrl-C."""
+def serve(service: Service, host: str, port: int, *, compact_after: float = 60.0) -> None:
+    """Serve until SIGTERM or Ctrl-C.
+
+    Args:
+        service: the server.
+        host: address to listen on.
+        port: port to listen on; 0: any that is free.
+        compact_after: seconds for which a run that has ended must have been quiet to be compacted.
+    """
+    compactor = Compactor(service.engine, service.storage, service.data, compact_after)
     service.indexer.start()
+    compactor.start()
     config = uvicorn.Config(
         application(service), host=host, port=port, log_level="warning", access_log=False, server_header=False,
         proxy_headers=False,  # whose word is taken is told by `Service.trust_proxy`
@@ -44,4 +54,5 @@ def serve(service: Service, host: str, port: int) -> None:
     try:
         _Server(config, service).run()
     finally:
+        compactor.close()
         service.indexer.close()

@@ -12,7 +12,7 @@ from autolog.server import storage_tables
 from autolog.store.search import TABLES as INDEX
 
 __all__ = [
-    "INDEX", "audit", "deleted", "invitations", "leases", "members", "metadata", "projects", "sessions", "shares",
+    "INDEX", "audit", "compacted", "deleted", "invitations", "leases", "members", "metadata", "projects", "sessions", "shares",
     "throttle", "tokens", "usage", "users", "workspace_members", "workspaces",
 ]  # fmt: skip
 
@@ -52,6 +52,14 @@ usage = sa.Table(
     sa.Column("project", sa.Text, primary_key=True),
     sa.Column("run", sa.Text, primary_key=True),
     sa.Column("bytes", sa.BigInteger, nullable=False),
+)
+
+compacted = sa.Table(
+    "compacted",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("run", sa.Text, primary_key=True),
+    sa.Column("stamp", sa.Text, nullable=False),  # of the journals that were published as Parquet
 )
 
 leases = sa.Table(

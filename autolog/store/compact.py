@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -181,3 +182,9 @@ def _numbers(column: Any, *, missing: bool = False) -> Any:
         return found
     known = pc.invert(pc.is_nan(found))
     return pa.Array.from_buffers(pa.float64(), len(column), [known.buffers()[1], numbers])
+
+
+if __name__ == "__main__":  # beside a server; see autolog/server/compaction.py
+    os.nice(10)
+    os.umask(0o077)
+    compact(sys.argv[1], Path(sys.argv[2]))

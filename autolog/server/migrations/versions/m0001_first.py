@@ -124,6 +124,7 @@ def _keeping() -> None:
         *_numbers("purged_at"),
     )  # fmt: skip
     op.create_table("usage", *_keys(*run), sa.Column("bytes", sa.BigInteger, nullable=False))
+    op.create_table("compacted", *_keys(*run), sa.Column("stamp", sa.Text, nullable=False))
     op.create_table(
         "leases", *_keys("name"),
         sa.Column("holder", sa.Text, nullable=False),
