@@ -46,8 +46,10 @@ async def file(request: Request) -> Response:
     stored = await in_thread(service.storage.open, (project, name), path)
     if stored is None:
         raise ApiError(404, "not_found", f"the run has no file {path[:200]!r}")
-    shown = "inline" if _is_shown(path) else "attachment"
-    return send(request, stored, path.rpartition("/")[2], _type(path), shown=shown, headers=_HARMLESS)
+    framed = _type(path) == "text/html" and request.query_params.get("frame") == "1"
+    shown = "inline" if framed or _is_shown(path) else "attachment"
+    headers = _FRAMED if framed else _HARMLESS
+    return send(request, stored, path.rpartition("/")[2], _type(path), shown=shown, headers=headers)
 
 
 _HARMLESS = {
@@ -56,6 +58,14 @@ _HARMLESS = {
     "Cache-Control": "private, max-age=3600",
 }
 """What users have stored is shown, never run."""
+_FRAMED = _HARMLESS | {
+    "Content-Security-Policy": (
+        "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+        "img-src data: blob:; font-src data:; media-src data: blob:; frame-ancestors 'self'"
+    ),
+}
+"""HTML that users have stored, in a frame of ours: figures need their own scripts. It has no origin, so no session, no
+storage and no reach to the page around it, and it loads and sends nothing."""
 _SHOWN = ("image/", "audio/", "video/", "text/plain", "application/json", "application/pdf")
 
 
@@ -75,5 +85,8 @@ ENDPOINTS = [
         "GET", f"{_RUN}/console", console, "The end of the console.", gives=Text, errors=(400, 422),
         query=(Query("rank", int, "of a job"), Query("bytes", int, "at most so many")),
     ),
-    Endpoint("GET", f"{_RUN}/files/{{path:path}}", file, "A file of a run.", gives="*/*", errors=(416, 422)),
+    Endpoint(
+        "GET", f"{_RUN}/files/{{path:path}}", file, "A file of a run.", gives="*/*", errors=(416, 422),
+        query=(Query("frame", int, "1: HTML as it stands in a frame of the web page, with its own scripts"),),
+    ),
 ]  # fmt: skip

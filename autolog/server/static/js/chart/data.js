@@ -86,16 +86,17 @@ export function nearest(xs, x) {
   return Math.abs(xs[low] - x) <= Math.abs(xs[high] - x) ? low : high;
 }
 
-/** Names by what stands before their last slash: charts that belong together. */
+/** Names by what stands before their last slash: charts that belong together. One alone stands with the others. */
 export function grouped(names) {
   const groups = new Map();
   for (const name of names) {
     const place = name.lastIndexOf("/");
     const group = place > 0 ? name.slice(0, place) : "";
-    if (!groups.has(group)) groups.set(group, []);
-    groups.get(group).push(name);
+    groups.set(group, [...(groups.get(group) ?? []), name]);
   }
-  return [...groups].sort(([a], [b]) => a.localeCompare(b)).map(([group, members]) => [group, members.sort(natural)]);
+  const alone = [...groups].filter(([group, members]) => !group || members.length === 1).flatMap(([, members]) => members);
+  const found = [...groups].filter(([group, members]) => group && members.length > 1).sort(([a], [b]) => natural(a, b));
+  return [...(alone.length ? [["", alone]] : []), ...found].map(([group, members]) => [group, members.sort(natural)]);
 }
 
 const natural = new Intl.Collator("en", { numeric: true }).compare;

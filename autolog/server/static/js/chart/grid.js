@@ -21,17 +21,17 @@ export function ChartGrid({ names, points, describe, settings, subject, news, sa
       value=${text} onInput=${(event) => setText(event.currentTarget.value)} />`}
     ${grouped(found).map(([group, members]) => html`<section key=${group} class="chart-group" aria-label=${group || "charts"}>
       ${group && html`<h2>${group}</h2>`}
-      <div class="charts">${members.map((name) => html`<${Chart} key=${name} name=${name} points=${points} describe=${describe}
+      <div class="charts">${members.map((name) => html`<${Chart} key=${name} name=${name} title=${group ? name.slice(group.length + 1) : name} points=${points} describe=${describe}
         settings=${settings} subject=${subject} news=${news} said=${said(name)} write=${write} />`)}</div>
     </section>`)}`;
 }
 
-function Chart({ name, points, describe, settings, subject, news, said, write }) {
+function Chart({ name, title, points, describe, settings, subject, news, said, write }) {
   const [large, setLarge] = useState(false);
   const card = useRef(null);
   const { near, seen } = useNear(card);
   return html`<figure class=${classes("chart", large && "large")} ref=${card} aria-label=${name}>
-    <figcaption><span class="chart-name" title=${name}>${name.slice(name.lastIndexOf("/") + 1)}</span>
+    <figcaption><span class="chart-name" title=${name}>${title}</span>
       <span class="faint">${said}</span>
       <button class="icon" aria-label=${`${large ? "Shrink" : "Enlarge"} ${name}`} onClick=${() => setLarge(!large)}>${large ? "⤡" : "⤢"}</button>
     </figcaption>

@@ -65,7 +65,7 @@ function options(element, shown, { axis, log, smoothing, height, write }) {
   const grid = { stroke: () => css("--line"), width: 1 };
   const common = { stroke: () => css("--faint"), grid, ticks: { ...grid, size: 4 }, font: "11px system-ui, sans-serif" };
   return {
-    width: Math.max(element.clientWidth, 120), height,
+    width: Math.max(element.clientWidth, 120), height, padding: [8, 12, 0, 0], pxAlign: 0,
     legend: { show: false },
     cursor: { drag: { x: true, y: false, dist: 4 }, points: { size: 6 }, y: false, focus: { prox: -1 } },
     scales: { x: { time: axis === "time" }, y: { distr: log ? 3 : 1, range: log ? undefined : padded } },

@@ -8,7 +8,7 @@ import { html, useMemo, useState } from "../view.js";
 export function Differences({ runs, inputs }) {
   const [all, setAll] = useState(false);
   const rows = useMemo(() => inputs.map((column) => ({ column, values: runs.map((run) => run.values[column]) }))
-    .filter(({ values }) => values.some((value) => value !== undefined)), [runs, inputs]);
+    .filter(({ values }) => values.some((value) => value !== undefined)).filter(isNoEcho), [runs, inputs]);
   const differing = rows.filter(({ values }) => new Set(values.map((value) => JSON.stringify(value))).size > 1);
   const shown = all ? [...differing, ...rows.filter((row) => !differing.includes(row))] : differing;
   return html`<section class="card" aria-label="Parameters">
@@ -22,3 +22,10 @@ export function Differences({ runs, inputs }) {
     </table></div>` : html`<p class="faint">${rows.length ? "All parameters are equal." : "These runs have no parameters."}</p>`}
   </section>`;
 }
+
+/** An argument that became the parameter of the same name is told once. */
+const isNoEcho = ({ column, values }, _, rows) => {
+  if (!column.startsWith("args.")) return true;
+  const twin = rows.find((row) => row.column === `params.${column.slice(5)}`);
+  return !twin || JSON.stringify(twin.values) !== JSON.stringify(values);
+};

@@ -16,7 +16,7 @@ export function ChildrenTab({ run, now }) {
   const params = names(children, "params").filter((name) => differs(children, name));
   const rows = sorted(children, sort);
   const columns = [...params.map((name) => ["params", name]), ...metrics.map((name) => ["metrics", name])];
-  return html`<div class="scroll"><table class="plain" aria-label="Child runs">
+  return html`<div class="card table scroll"><table class="plain" aria-label="Child runs">
     <thead><tr><th>Name</th><th>Kind</th><th>Status</th><th class="number">Took</th>
       ${columns.map(([group, name]) => html`<${Head} key=${group + name} group=${group} name=${name} sort=${sort} setSort=${setSort} />`)}
     </tr></thead>

@@ -86,7 +86,7 @@ function Row({ run, place, columns, project, picked, toggle, now, mayEdit, chang
     <td class="pick"><input type="checkbox" aria-label=${`Select ${run.name}`} checked=${picked}
       onChange=${() => toggle(run.id, !picked)} /></td>
     <th scope="row" class="name"><a href=${runHref(project, run.id)} title=${`${run.name}  ${run.id}`}>${run.name}</a></th>
-    ${columns.map((column) => html`<td key=${column} class=${classes(isNumber(column) && "number", column)}>
+    ${columns.map((column) => html`<td key=${column} class=${classes(isNumber(column) && "number", column === "tags" && "col-tags")}>
       <${Cell} run=${run} column=${column} project=${project} now=${now} mayEdit=${mayEdit} changed=${changed} />
     </td>`)}<td></td>
   </tr>`;
