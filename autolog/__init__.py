@@ -2,44 +2,47 @@
 
 from typing import TYPE_CHECKING, Any
 
-from autolog import startup
-from autolog.api import (
-    add_tags,
-    child_run,
-    log_asset,
-    log_asset_folder,
-    log_audio,
-    log_confusion_matrix,
-    log_curve,
-    log_dataset,
-    log_fact,
-    log_figure,
-    log_histogram,
-    log_histograms,
-    log_html,
-    log_image,
-    log_metric,
-    log_metrics,
-    log_model,
-    log_other,
-    log_param,
-    log_params,
-    log_table,
-    log_text,
-    log_video,
-    remove_tags,
-    set_fields,
-    set_name,
-    set_note,
-    test,
-    train,
-    validate,
-)
-from autolog.config import ConfigError, configure
-from autolog.current import current_run, finish, start_run
-from autolog.plugins import disable, enable
-from autolog.run import Run
+from autolog.command import IS_COMMAND, public
 from autolog.version import VERSION
+
+if TYPE_CHECKING or not IS_COMMAND:  # the command `autolog` trains nothing: it starts quicker without
+    from autolog import startup
+    from autolog.api import (
+        add_tags,
+        child_run,
+        log_asset,
+        log_asset_folder,
+        log_audio,
+        log_confusion_matrix,
+        log_curve,
+        log_dataset,
+        log_fact,
+        log_figure,
+        log_histogram,
+        log_histograms,
+        log_html,
+        log_image,
+        log_metric,
+        log_metrics,
+        log_model,
+        log_other,
+        log_param,
+        log_params,
+        log_table,
+        log_text,
+        log_video,
+        remove_tags,
+        set_fields,
+        set_name,
+        set_note,
+        test,
+        train,
+        validate,
+    )
+    from autolog.config import ConfigError, configure
+    from autolog.current import current_run, finish, start_run
+    from autolog.plugins import disable, enable
+    from autolog.run import Run
 
 if TYPE_CHECKING:
     from autolog.store import runs
@@ -96,7 +99,10 @@ def __getattr__(name: str) -> Any:
         from autolog.store import runs
 
         return runs
+    if IS_COMMAND and name in __all__:
+        return public(name)
     raise AttributeError(f"module 'autolog' has no attribute {name!r}")
 
 
-startup.install()
+if not IS_COMMAND:
+    startup.install()

@@ -28,6 +28,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(localhost|127\.0\.0\.1|\[::1?\]):\d+"), r"\1:<port>"),
     (re.compile(r"\b(pid|process|PID|Process)([ =:]+)\d+"), r"\1\2<process>"),
     (re.compile(r"\s+<duration>"), " <duration>"),  # columns are padded
+    (re.compile(r"^=+ (.*<duration>.*?) =+$"), r"\1"),  # pytest fills its last line up to the width
     (re.compile(r" +$"), ""),
 )
 

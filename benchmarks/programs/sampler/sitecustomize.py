@@ -9,6 +9,7 @@ how busy the machine is. What it leaves out: the command ``autolog run`` itself,
 
 import atexit
 import json
+import opcode
 import os
 import signal
 import sys
@@ -17,6 +18,15 @@ import time
 _EVERY = 0.005
 _CALLS = {"patching.py:wrapper", "imports.py:exec_module"}
 """Functions of autolog that call the program's: what is above them on the stack is the program's, unless it is ours."""
+
+
+_RESUME = opcode.opmap.get("RESUME", -1)
+
+
+def _begins(frame: object) -> bool:
+    """Whether a function has been called and has not done anything yet."""
+    place = frame.f_lasti  # type: ignore[attr-defined]
+    return place < 0 or frame.f_code.co_code[place] == _RESUME  # type: ignore[attr-defined,no-any-return]
 
 
 class _Sampler:
@@ -31,19 +41,26 @@ class _Sampler:
 
     def look(self, _: int, frame: object) -> None:
         now = time.thread_time()
-        where = self.owner(frame)
+        late = now - self.last > 1.5 * _EVERY  # C code has run for long, and Python sees the signal only now
+        where = self.owner(frame, late=late)
         self.spent[where] = self.spent.get(where, 0.0) + now - self.last
         self.last = time.thread_time()
 
-    def owner(self, frame: object) -> str:
-        """The place in autolog that works; empty: it is the program's own work."""
+    def owner(self, frame: object, *, late: bool) -> str:
+        """The place in autolog that works; empty: it is the program's own work.
+
+        Where the signal is seen late, at the very beginning of a function, the work was done before it was called; and
+        right after autolog has called the program's function, it was that one's.
+        """
         inner = None
+        if late and _begins(frame):
+            frame = frame.f_back  # type: ignore[attr-defined]
         while frame is not None:
             code = frame.f_code  # type: ignore[attr-defined]
             path = code.co_filename
             if path.startswith(self.ours):
                 place = f"{path.rpartition('/')[2]}:{code.co_name}"
-                return "" if place in _CALLS and inner is not None else place
+                return "" if place in _CALLS and (late or inner is not None) else place
             inner, frame = frame, frame.f_back  # type: ignore[attr-defined]
         return ""
 
@@ -61,7 +78,7 @@ class _Sampler:
 
 def _begin(place: str) -> None:
     module = sys.modules.get("autolog")
-    folder = os.path.realpath(os.path.dirname(module.__file__)) if module else "/nowhere"  # noqa: PTH120
+    folder = os.path.realpath(os.path.dirname(module.__file__ or "")) if module else "/nowhere"  # noqa: PTH120
     above = os.path.dirname(folder)  # noqa: PTH120
     ours = tuple(os.path.join(above, name, "") for name in ("autolog", "integrations", "backends"))  # noqa: PTH118
     sampler = _Sampler(place, (*ours, os.path.join(folder, "")))  # noqa: PTH118
