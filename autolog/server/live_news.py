@@ -51,8 +51,8 @@ class News:
         for waiting in self._waiting:
             waiting.set()
 
-    async def stream(self, project: str, since: int | None) -> AsyncIterator[bytes]:
-        """Events of a project from after number ``since`` on; without it from now on."""
+    async def stream(self, project: str, since: int | None, only: str | None = None) -> AsyncIterator[bytes]:
+        """Events of a project, or of one run of it, from after number ``since`` on; without it from now on."""
         self._loop = asyncio.get_running_loop()
         news = asyncio.Event()
         self._waiting.add(news)
@@ -66,7 +66,7 @@ class News:
             while not self._closed:
                 news.clear()
                 found = [item for item in list(self._items) if item.number > last]
-                for run in dict.fromkeys(item.place[1] for item in found if item.place[0] == project):
+                for run in dict.fromkeys(item.place[1] for item in found if item.place[0] == project and only in (None, item.place[1])):
                     yield _event("run", found[-1].number, {"run": run})
                 last = found[-1].number if found else last
                 try:

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from autolog.server import names, published, series_json, tables
-from autolog.server.addressing import readable_project, readable_run
+from autolog.server import access, names, published, series_json, tables
+from autolog.server.addressing import readable_run, readable_runs
 from autolog.server.endpoint import Endpoint, Query, decoded
 from autolog.server.errors import ApiError
 from autolog.server.requests import in_thread, number
@@ -37,10 +37,11 @@ async def run_series(request: Request) -> Response:
 
 
 async def several_series(request: Request) -> Response:
-    service, project = await readable_project(request)
+    service, project, only = await readable_runs(request)
     question = await decoded(request, SeriesQuestion)
     for name in question.runs:
-        names.check_run(name)
+        if names.check_run(name) != only and only is not None:
+            raise access.absent(project)
     return await _series(service, project, question)
 
 
