@@ -70,6 +70,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Tracking address or store of MLflow. Empty: ``url``, if no other backend has it, or ``MLFLOW_TRACKING_URI``."""
     bandwidth: float = 0.0
     """Most bytes a second that are sent to a server; 0: no bound."""
+    ca_bundle: str = ""
+    """File of certificates that an autolog server's is checked with, where the system's or REQUESTS_CA_BUNDLE's will
+    not do."""
     search_candidates: int = 30
     """Most candidates of a hyperparameter search that get a child run of their own: the best; a table has all."""
     exit_wait: float = 5.0

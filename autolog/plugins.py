@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from autolog import config, guard
-from autolog.backend import Backend, Chunk, Later, RunEnd, RunHeader
+from autolog.backend import Backend, Chunk, Later, Rejected, Report, RunEnd, RunHeader
 from autolog.discovery import entry_points
 from autolog.imports import when_imported
 from autolog.patching import Undo, all_or_nothing, undo_with
@@ -27,6 +27,8 @@ __all__ = [
     "Entry",
     "Integration",
     "Later",
+    "Rejected",
+    "Report",
     "RunEnd",
     "RunHeader",
     "State",

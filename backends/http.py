@@ -6,38 +6,28 @@ so that a server that was restored from a backup catches up by itself. docs/http
 
 from __future__ import annotations
 
-import gzip
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import requests
+import msgspec
 
 from autolog import events
+from autolog.backends.http_connection import Connection, Refused, pack
 from autolog.backends.http_files import Files
-from autolog.plugins import Later
-from autolog.version import VERSION
+from autolog.plugins import Rejected, Report
 
 if TYPE_CHECKING:
     from autolog.config import Settings
     from autolog.plugins import Chunk, RunEnd, RunHeader
 
-__all__ = ["Http", "Refused", "create"]
+__all__ = ["Http", "create"]
 
-_TIMEOUT = (5.0, 30.0)
-"""Seconds to connect, and between two bytes of an answer: a server that hangs is left."""
-_PACKED_FROM = 1 << 10
 _DAMAGED = "Autolog-Damaged-Lines"
-
-
-class Refused(Exception):  # noqa: N818  it says what happened
-    """The server does not take something: the message is the server's."""
-
-    def __init__(self, status: int, error: dict[str, Any]) -> None:
-        super().__init__(f"the server answered {status}: {error.get('message') or error}")
-        self.status = status
-        self.code = str(error.get("code", ""))
-        self.size = error.get("size")
+_TOO_MUCH = ("too_large", "line_too_long", "invalid_line")
+"""What is wrong with lines themselves, and not with the run or with who sends it."""
+_STAND_IN_FROM = 4096
+"""Bytes of a line from which on a health record can stand in its place."""
+_LINE = 1 << 20
 
 
 class Http:
@@ -46,38 +36,34 @@ class Http:
     name = "http"
 
     def __init__(self, settings: Settings) -> None:
-        if not settings.url:
-            raise ValueError("the backend http needs the setting `url`, the server's address")
-        self._url = settings.url.rstrip("/")
-        self._bandwidth = settings.bandwidth
-        self._session = requests.Session()
-        self._session.headers["User-Agent"] = f"autolog/{VERSION}"
-        token = settings.token or _stored_token(self._url)
-        if token:
-            self._session.headers["Authorization"] = f"Bearer {token}"
+        self._connection = Connection(settings)
         self._run = ""
         self._directory = Path()
+        self._report = Report()
         self._files: Files | None = None
 
     def open(self, run: RunHeader) -> None:
         """Ask for the run: whether the server is there, and lets us write.
 
         Raises:
-            Refused: it does not.
-            requests.RequestException: it cannot be reached.
+            Rejected: it will never take this run.
+            Refused, Later, Unreachable: not now; see :meth:`autolog.backends.http_connection.Connection.call`.
         """
-        self._directory = Path(run.directory)
-        self._run = f"{self._url}/api/v1/projects/{self._directory.parent.name}/runs/{self._directory.name}"
-        self.call("GET", "journals")
-        self._files = Files(self.call, self._directory)
+        self._directory, self._report = Path(run.directory), run.report
+        self._run = f"/api/v1/projects/{self._directory.parent.name}/runs/{self._directory.name}"
+        try:
+            self._call("GET", "journals")
+        except Refused as error:
+            if error.status in (400, 422) and error.code:  # such a name, now and always
+                raise Rejected(str(error)) from None
+            raise
+        self._files = Files(self._call, self._directory, run.report)
 
     def send(self, chunk: Chunk) -> None:
         """Bring the server's journal to the end of the chunk, and before it the files that its records name.
 
         Raises:
-            Refused: the server does not take it.
-            Later: it asks for a pause.
-            requests.RequestException: it cannot be reached.
+            Rejected, Refused, Later, Unreachable: see :meth:`open`.
         """
         assert self._files is not None  # noqa: S101  open() comes first
         self._files.send_named(chunk)
@@ -93,19 +79,35 @@ class Http:
         """Send what is left of the run's files.
 
         Raises:
-            Refused, Later, requests.RequestException: see :meth:`send`.
+            Rejected, Refused, Later, Unreachable: see :meth:`open`.
         """
         del end  # it is in the journals
         assert self._files is not None  # noqa: S101  open() comes first
         self._files.send_all()
 
     def _append(self, journal: str, offset: int, data: bytes) -> None:
-        headers = {}
-        if damaged := _damaged_lines(data):
+        """Send lines; where they are too much, fewer at a time. A line that is refused by itself gets a stand-in."""
+        try:
+            self._post(journal, offset, data)
+        except Refused as error:
+            if error.code not in _TOO_MUCH and not (error.status == 413 and not error.code):
+                raise
+            middle = data.rfind(b"\n", 0, max(1, len(data) // 2)) + 1 or data.find(b"\n") + 1
+            if middle < len(data):
+                self._append(journal, offset, data[:middle])
+                self._append(journal, offset + middle, data[middle:])
+            elif len(data) >= _STAND_IN_FROM:
+                self._post(journal, offset, _stand_in(data))
+                self._report.lost("record", f"refused by the server: {error}")
+            else:
+                raise
+
+    def _post(self, journal: str, offset: int, data: bytes) -> None:
+        damaged = _damaged_lines(data)
+        packed, headers = pack(data)
+        if damaged:
             headers[_DAMAGED] = str(damaged)
-        if len(data) >= _PACKED_FROM:
-            data, headers["Content-Encoding"] = gzip.compress(data, 1, mtime=0), "gzip"
-        self.call("POST", f"journals/{journal}", {"offset": offset}, data, headers)
+        self._call("POST", f"journals/{journal}", {"offset": offset}, packed, headers)
 
     def _fill(self, journal: str, size: int, end: int) -> None:
         """The server has less than we were told once: read the rest from the directory."""
@@ -120,45 +122,38 @@ class Http:
                 self._append(journal, size, data)
                 size += len(data)
 
-    def call(
+    def _call(
         self, method: str, path: str, query: dict[str, Any] | None = None, data: bytes = b"",
         headers: dict[str, str] | None = None,
     ) -> dict[str, Any]:  # fmt: skip
-        """One request about the run.
+        """One request about the run; see :meth:`autolog.backends.http_connection.Connection.call`."""
 
-        Args:
-            method: ``GET``, ``POST`` or ``PUT``.
-            path: below the run's address.
-            query: the query.
-            data: the body.
-            headers: more than the usual ones.
+        def moving(count: int) -> None:
+            self._report.moving(f"{path}: {count} of {len(data)} bytes")
 
-        Returns:
-            The answer, which is JSON.
-
-        Raises:
-            Refused, Later, requests.RequestException: see :meth:`send`.
-        """
-        answer = self._session.request(
-            method, f"{self._run}/{path}", params=query, data=data, headers=headers, timeout=_TIMEOUT,
-            allow_redirects=False,
-        )  # fmt: skip
-        if self._bandwidth and data:
-            time.sleep(len(data) / self._bandwidth)
-        if answer.status_code in (429, 503) and answer.headers.get("Retry-After", "").isdigit():
-            raise Later(int(answer.headers["Retry-After"]), f"the server asks for a pause ({answer.status_code})")
-        if answer.status_code != 200:
-            raise Refused(answer.status_code, _error_of(answer))
-        told: dict[str, Any] = answer.json()
-        return told
+        return self._connection.call(method, f"{self._run}/{path}", query, data, headers, moving=moving)
 
 
-def _error_of(answer: requests.Response) -> dict[str, Any]:
+def _stand_in(line: bytes) -> bytes:
+    """As many bytes as a line that the server does not take, which say that it is missing.
+
+    The same for the same line, so that it can be sent again. In lines of a megabyte: one might be too long again.
+    """
     try:
-        told = answer.json()["error"]
-    except (ValueError, KeyError, TypeError):  # not of autolog: a proxy, or another service under that address
-        return {"message": f"{answer.reason or 'no reason'}, and no word of autolog's: is this an autolog server?"}
-    return told if isinstance(told, dict) else {"message": str(told)}
+        record = events.decode(line)
+    except ValueError:
+        record = None
+    told = events.Health(
+        time=record.time if record is not None else 0.0, kind="lost", where="server",
+        detail=f"a record of {len(line)} bytes is on the training's machine only: the server takes none of that size",
+    )  # fmt: skip
+    first, rest = events.encode(told), len(line)
+    lines = []
+    while rest:
+        size = rest if rest <= _LINE else min(_LINE, rest - 64)
+        lines.append(first.ljust(size - 1) + b"\n")
+        first, rest = b'{"type":"padding"}', rest - size
+    return b"".join(lines)
 
 
 def _damaged_lines(data: bytes) -> int:
@@ -169,15 +164,9 @@ def _damaged_lines(data: bytes) -> int:
 def _is_record(line: bytes) -> bool:
     try:
         events.decode(line)
-    except ValueError:  # msgspec's and Unicode's errors are
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return False
     return True
-
-
-def _stored_token(url: str) -> str:
-    from autolog.credentials import token_for
-
-    return token_for(url)
 
 
 def create(settings: Settings) -> Http:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from autolog import current, guard, patching, plugins, process
 from autolog.run import exit_status
+from autolog.sidecar import leaving
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,6 +35,8 @@ class _State:
     code: int | None = None
     interrupted = False
     """It was called while a Ctrl-C was being handled, as Lightning does."""
+    dies_interrupted = False
+    """Python is going to die by SIGINT."""
     dumps: Any = None
     """The file faulthandler writes into, while the run is open."""
     enabled = False
@@ -146,21 +149,25 @@ def _stop_dumps() -> None:
 
 def _at_exit() -> None:
     with guard.guard("exit"):
-        run = current.begun() or current.join_job() or current.join_workers()
-        error = uncaught()
-        if run is not None and process.is_worker():
-            current.finish("completed", error, at_exit=True)
-            return
-        if run is None or not process.is_owner(run.directory):
-            return
-        code = None if error is not None else exit_code()
-        interrupted = type(error) is KeyboardInterrupt and _dies_interrupted()
-        try:
-            status: events.Status = "interrupted" if _state.interrupted else "failed"
-            current.finish(status if code else "completed", error, exit_code=code, at_exit=True)
-        finally:
-            if interrupted:
-                _stay_interrupted()
+        _end_run()
+    with guard.guard("exit.delivery"):
+        leaving.wait()
+    if _state.dies_interrupted:
+        _stay_interrupted()
+
+
+def _end_run() -> None:
+    run = current.begun() or current.join_job() or current.join_workers()
+    error = uncaught()
+    if run is not None and process.is_worker():
+        current.finish("completed", error, at_exit=True)
+        return
+    if run is None or not process.is_owner(run.directory):
+        return
+    code = None if error is not None else exit_code()
+    _state.dies_interrupted = type(error) is KeyboardInterrupt and _dies_interrupted()
+    status: events.Status = "interrupted" if _state.interrupted else "failed"
+    current.finish(status if code else "completed", error, exit_code=code, at_exit=True)
 
 
 def _dies_interrupted() -> bool:

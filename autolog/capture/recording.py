@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from autolog import config, events, guard, plugins, process
 from autolog.capture import arguments, command, console, environment, exit, failures, seeds  # noqa: A004  the fact's name
-from autolog.sidecar import launch
+from autolog.sidecar import launch, leaving
 
 if TYPE_CHECKING:
     from autolog.capture.source import SourceSnapshot
@@ -80,10 +80,10 @@ def end(run: Run) -> None:
 
 
 def after_end(run: Run) -> None:
-    """Let the sidecar finish, and wait for it as long as the settings say; rank 0 does for all."""
+    """Let the sidecar finish; at the end of the process its delivery is waited for, by rank 0 for all."""
     _each(run, {"sidecar.end": launch.ended})
     if process.role() != "rank":
-        _each(run, {"sidecar.wait": launch.wait})
+        _each(run, {"sidecar.wait": leaving.remember})
 
 
 def _each(run: Run, actions: Mapping[str, Callable[[Run], None]]) -> None:

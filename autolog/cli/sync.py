@@ -8,28 +8,34 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autolog import config, events
+from autolog import config
 from autolog.cli.errors import CommandError
 from autolog.cli.find import find
-from autolog.journal import journals, read
-from autolog.plugins import RunEnd, RunHeader
-from autolog.sidecar.deliver import Delivery
-from autolog.sidecar.progress import State, states
+from autolog.sidecar import progress
+from autolog.sidecar.accounts import Account, accounts
+from autolog.sidecar.frame import may_go_on
+from autolog.sidecar.leftovers import deliver_rest
 from autolog.store import runs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
+    from autolog.config import Settings
+    from autolog.sidecar.accounts import Count
     from autolog.store.summary import RunSummary
 
 __all__ = ["sync"]
+
+_LINGER = 6
+"""Times the setting ``exit_wait`` for which a backend may stand still."""
 
 
 def sync(
     run: Annotated[list[str] | None, typer.Argument(help="Runs; default: all.", show_default=False)] = None,
     status: Annotated[bool, typer.Option("--status", help="Only say what is delivered and what is not.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
 ) -> None:
     """Deliver what the backends of the settings have not got yet.
+
+    A run that is named is also tried where a backend has refused it for good.
 
     Examples:
       autolog sync
@@ -37,62 +43,112 @@ def sync(
       autolog sync brave-otter-42
     """
     settings = config.load()
-    remote = [name for name in settings.backend if name != "local"]
-    if not remote:
+    names = progress.remote(settings)
+    if not names:
         raise CommandError(
             "there is nothing to deliver to: the setting `backend` names only the local directory", code=2
         )
-    pending = 0
-    for summary in [find(ref) for ref in run] if run else runs():
-        directory = Path(summary.directory)
-        if not status and summary.status != "running":  # a running one has a sidecar that delivers
-            _deliver(summary, settings)
-        for name in remote:
-            line, left = _progress(directory, states(directory).get(name, State()))
-            pending += left
-            print(f"{summary.name}  {name}: {line}")
-    if pending and not status:
+    chosen = [find(ref) for ref in run] if run else list(runs())
+    if status:
+        known = {summary.id: accounts(Path(summary.directory), names) for summary in chosen}
+        _print_json(chosen, known) if as_json else _print(chosen, known, everything=True)
+        return
+    known = _deliver_all(chosen, settings, names, again=bool(run))
+    _print_json(chosen, known) if as_json else _print(chosen, known, everything=bool(run))
+    pending = sum(account.bytes.pending for found in known.values() for account in found)
+    if pending:
         raise CommandError(f"{pending} bytes are not delivered yet", code=1)
 
 
-def _deliver(summary: RunSummary, settings: config.Settings) -> None:
-    directory = Path(summary.directory)
-    start, end, exit_record = _frame(directory)
-    if start is None:
-        sys.stderr.write(f"autolog: {summary.name} has no header and cannot be delivered\n")
-        return
+def _deliver_all(
+    chosen: list[RunSummary], settings: Settings, names: list[str], *, again: bool
+) -> dict[str, list[Account]]:
+    """Deliver run after run. A backend that did not get on with one is not tried with the next."""
+    stuck: set[str] = set()
+    known: dict[str, list[Account]] = {}
+    for summary in chosen:
+        directory = Path(summary.directory)
+        lacking = [name for name in names if _lacks(directory, name, settings, again=again)]
+        wanted = [name for name in lacking if name not in stuck]
+        if wanted and may_go_on(directory):
+            _say(f"{summary.name} goes on, and is delivered by its own sidecar")
+        elif wanted:
+            _deliver(summary, settings, wanted, again=again)
+            stuck |= {name for name in wanted if _is_stuck(directory, name)}
+        if lacking and directory.is_dir():
+            known[summary.id] = accounts(directory, names)
+    return known
 
+
+def _lacks(directory: Path, name: str, settings: Settings, *, again: bool) -> bool:
+    """Whether a backend lacks something of a run that it may still take."""
+    state = progress.states(directory).get(name)
+    if state is None or state.target not in ("", progress.target(name, settings)):
+        return True
+    if state.refused:
+        return again
+    return not state.done or state.spool or bool(progress.undelivered(directory, [name], samples=True))
+
+
+def _is_stuck(directory: Path, name: str) -> bool:
+    state = progress.states(directory).get(name)
+    return state is not None and not state.refused and bool(progress.undelivered(directory, [name], samples=True))
+
+
+def _deliver(summary: RunSummary, settings: Settings, wanted: list[str], *, again: bool) -> None:
     def say(_: str, where: str, detail: str) -> None:
-        sys.stderr.write(f"autolog: {summary.name}, {where}: {detail}\n")
+        _say(f"{summary.name}, {where}: {detail}")
 
-    delivery = Delivery(settings, RunHeader(start, str(directory)), say)
-    delivery.start()
-    delivery.close(RunEnd(end, exit_record))
-
-
-def _frame(directory: Path) -> tuple[events.RunStart | None, events.End | None, events.Exit | None]:
-    """The first record of a run, and the last ones that say how it ended."""
-    start, end, exit_record = None, None, None
-    for record in _records(journals(directory)):
-        if isinstance(record, events.RunStart):
-            start = start or record
-        elif isinstance(record, events.End):
-            end = record
-        elif isinstance(record, events.Exit):
-            exit_record = record
-    return start, end, exit_record
+    linger = _LINGER * settings.exit_wait
+    whole = deliver_rest(Path(summary.directory), settings, say, only=wanted, linger=linger, again=again)
+    if whole is None:
+        _say(f"{summary.name} has no header and cannot be delivered")
 
 
-def _records(paths: Iterable[Path]) -> Iterable[events.Record]:
-    for path in paths:
-        for record, _ in read(path):
-            yield record
+def _say(text: str) -> None:
+    sys.stderr.write(f"autolog: {text}\n")
 
 
-def _progress(directory: Path, state: State) -> tuple[str, int]:
-    """What to say of a run's delivery, and how many bytes are left."""
-    sizes = {path.name: path.stat().st_size for path in journals(directory)}
-    got = sum(min(state.journals.get(name, 0), size) for name, size in sizes.items())
-    left = sum(sizes.values()) - got
-    line = f"{got} of {sum(sizes.values())} bytes delivered" + (", complete" if state.done and not left else "")
-    return (f"{line} ({state.error})" if state.error else line), left
+def _print(chosen: list[RunSummary], known: dict[str, list[Account]], *, everything: bool) -> None:
+    """A line for each run and backend, and what is lost below it."""
+    waiting = complete = 0
+    for summary in chosen:
+        for account in known.get(summary.id, []):
+            complete += account.complete
+            waiting += not account.complete
+            if everything or not account.complete or account.reasons:
+                print(f"{summary.name}  {account.backend}: {_line(account)}")
+                for reason, count in account.reasons.items():
+                    print(f"    lost: {count} x {reason}")
+                for reason, count in account.changed.items():
+                    print(f"    changed: {count} x {reason}")
+    if not everything:
+        print(f"{complete} delivered, {waiting} not" if complete or waiting else "everything was delivered already")
+
+
+def _line(account: Account) -> str:
+    parts = [_counted(account.records, "records"), _counted(account.bytes, "bytes")]
+    if account.assets.recorded:
+        parts.append(_counted(account.assets, "assets"))
+    if account.complete:
+        parts.append("complete")
+    line = "; ".join(parts)
+    return f"{line} ({account.error})" if account.error else line
+
+
+def _counted(count: Count, what: str) -> str:
+    """``30 records = 20 delivered + 9 pending + 1 lost``, without what is none."""
+    parts = [(count.delivered, "delivered"), (count.pending, "pending"), (count.lost, "lost")]
+    shown = [f"{number} {word}" for number, word in parts if number] or ["0 delivered"]
+    return f"{count.recorded} {what} = {' + '.join(shown)}"
+
+
+def _print_json(chosen: list[RunSummary], known: dict[str, list[Account]]) -> None:
+    import msgspec
+
+    found = [
+        {"run": summary.id, "name": summary.name, **msgspec.to_builtins(account)}
+        for summary in chosen
+        for account in known.get(summary.id, [])
+    ]
+    print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())

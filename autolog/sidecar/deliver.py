@@ -1,62 +1,38 @@
 """Send the journals to the backends: in order, at least once, each backend at its own pace.
 
 One thread a backend, so that one that fails or hangs holds up neither another nor the watch. After each acknowledged
-chunk the offset is kept in ``delivery.json``; whoever goes on later (a resumed run, ``autolog sync``) starts there.
+chunk the offset is kept in ``delivery.json``; whoever goes on later (a resumed run, ``autolog sync``) starts there. One
+process at a time delivers a run: it holds a lock on a file of the run.
 """
 
 from __future__ import annotations
 
-import random
+import fcntl
+import os
+import shutil
 import threading
 import time
-from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from autolog.journal import journals
-from autolog.plugins import Backend, Chunk, Later, RunEnd, RunHeader
-from autolog.sidecar.progress import FILE, State, states
+from autolog.process import liveness
+from autolog.sidecar import outlet, progress
+from autolog.sidecar.progress import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from autolog.config import Settings
+    from autolog.plugins import RunEnd, RunHeader
 
-__all__ = ["Delivery", "load", "next_chunk"]
+__all__ = ["LINGER", "LOCK", "Delivery"]
 
-_CHUNK = 1 << 20
-_LINGER = 12
-"""Times the setting ``exit_wait`` for which delivery is still tried after the end of the run: a minute by default."""
-_LONGEST_PAUSE = 30.0
-_LONGEST_ASKED = 300.0
-"""Seconds that a backend may ask for: one that asks for a day is asked again all the same."""
-
-
-def load(name: str, settings: Settings) -> Backend:
-    """Make the backend ``name``: a built-in, or one registered with the entry-point group ``autolog.backends``.
-
-    Either is a function ``create(settings)``.
-
-    Raises:
-        LookupError: there is none of that name.
-    """
-    for point in entry_points(group="autolog.backends"):
-        if point.name == name:
-            return _checked(point.load()(settings), name)
-    try:
-        module = import_module(f"autolog.backends.{name}")
-    except ModuleNotFoundError as error:
-        raise LookupError(f"there is no backend {name!r}") from error
-    return _checked(module.create(settings), name)
-
-
-def _checked(backend: Any, name: str) -> Backend:
-    if not isinstance(backend, Backend):
-        raise TypeError(f"the backend {name!r} must have name, open(), send() and close()")
-    return backend
+LOCK = ".delivery.lock"
+LINGER = 12
+"""Times the setting ``exit_wait`` for which a backend may stand still after the end of the run: a minute by default."""
+_SILENT = 180.0
+"""Seconds without a record after which a process on another machine is gone."""
 
 
 class Delivery:
@@ -66,120 +42,144 @@ class Delivery:
         settings: those of the run.
         header: the run.
         say: takes ``kind, where, detail`` of what is worth knowing.
+        only: the backends that are meant; default: all.
+        again: try also what a backend has refused for good.
     """
 
-    def __init__(self, settings: Settings, header: RunHeader, say: Callable[[str, str, str], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        header: RunHeader,
+        say: Callable[[str, str, str], None],
+        *,
+        only: list[str] | None = None,
+        again: bool = False,
+    ) -> None:
+        self.closed = False
+        """Nothing is to be sent any more."""
         self._directory = Path(header.directory)
-        self._linger = _LINGER * settings.exit_wait
+        self._settings = settings
+        self._again = again
         self._lock = threading.Lock()
-        self._states = states(self._directory)
+        self._file = -1
+        self._states: dict[str, State] = {}
         self._say = say
-        self._outlets = [_Outlet(self, name, settings, header) for name in settings.backend if name != "local"]
+        names = progress.remote(settings) if only is None else only
+        self._outlets = [outlet.Outlet(self, name, settings, header) for name in names]
 
     def start(self) -> None:
         """Begin to send."""
-        for outlet in self._outlets:
-            outlet.start()
+        for each in self._outlets:
+            each.start()
 
     def wake(self) -> None:
         """There is something new to send."""
-        for outlet in self._outlets:
-            outlet.news.set()
+        for each in self._outlets:
+            each.news.set()
 
-    def close(self, end: RunEnd) -> None:
-        """The run is over: wait until all is delivered, at most twelve times ``exit_wait``, and say what remains."""
-        until = time.monotonic() + self._linger
-        for outlet in self._outlets:
-            outlet.end = end
-            outlet.news.set()
-        for outlet in self._outlets:
-            outlet.join(max(0.0, until - time.monotonic()))
-            if outlet.is_alive():
-                self._say("notice", f"deliver.{outlet.name}", "not everything was delivered: `autolog sync` goes on")
+    def close(self, end: RunEnd | None, *, linger: float | None = None) -> bool:
+        """The run is over: wait until all is delivered, as long as it moves, and say what remains.
+
+        Args:
+            end: the run's end; ``None`` where it goes on: then its backends are not closed.
+            linger: seconds for which a backend may stand still; default: twelve times ``exit_wait``.
+
+        Returns:
+            Whether everything was delivered.
+        """
+        linger = LINGER * self._settings.exit_wait if linger is None else linger
+        for each in self._outlets:
+            each.finish(end)
+        while any(each.is_alive() and each.moves(linger) for each in self._outlets):
+            for each in self._outlets:
+                each.join(0.02)
+        left = [each for each in self._outlets if each.is_alive()]
+        for each in left:
+            self._say("notice", f"deliver.{each.name}", "not everything was delivered: `autolog sync` goes on")
+        self.closed = True
+        if not left:
+            self._leave()
+        names = [each.name for each in self._outlets]
+        return not left and all(name in self._states and self._states[name].done for name in names)
+
+    def enter(self) -> bool:
+        """Whether this process delivers the run; ``False`` as long as another one does."""
+        with self._lock:
+            if self._file >= 0 or not self._directory.is_dir():
+                return True
+            file = os.open(self._directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(file)
+                return False
+            except OSError:  # a file system without locks: backends bear being sent the same twice
+                pass
+            self._file = file
+            self._states = progress.states(self._directory)
+            return True
+
+    def await_turn(self, seconds: float) -> bool:
+        """Wait at most so long until this process is the one to deliver; whether it is."""
+        until = time.monotonic() + seconds
+        while not self.enter():
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.1)
+        return True
+
+    def _leave(self) -> None:
+        with self._lock:
+            if self._file >= 0:
+                os.close(self._file)
+                self._file = -1
 
     def state(self, name: str) -> State:
-        """The state kept for a backend, made where there is none."""
-        return self._states.setdefault(name, State())
+        """The state kept for a backend, made where there is none for where it sends to now."""
+        where = progress.target(name, self._settings)
+        with self._lock:
+            known = self._states.get(name)
+            if known is None or known.target not in ("", where):
+                known = self._states[name] = State(spool=known is not None and known.spool)
+            known.target = where
+            if self._again:
+                known.refused = ""
+            return known
 
     def keep(self) -> None:
-        """Write ``delivery.json``; it is whole at any moment. Not into a directory that is gone."""
+        """Write ``delivery.json``."""
         with self._lock:
-            if not self._directory.is_dir():
-                return
-            temporary = self._directory / f".{FILE}.tmp"
-            temporary.write_bytes(msgspec.json.encode(self._states))
-            temporary.replace(self._directory / FILE)
+            if not self.closed:
+                progress.keep(self._directory, self._states)
 
-    def failed(self, name: str, error: Exception) -> None:
+    def failed(self, name: str, text: str) -> None:
         """A try has failed: kept in the state, and written on the run when it is another failure than the last."""
-        text = f"{type(error).__name__}: {error}"
         if text != self.state(name).error:
             self.state(name).error = text
             self.keep()
             self._say("error", f"deliver.{name}", text)
 
-
-class _Outlet(threading.Thread):
-    """One backend's thread. A daemon: one that hangs in a backend does not keep the sidecar alive."""
-
-    def __init__(self, delivery: Delivery, name: str, settings: Settings, header: RunHeader) -> None:
-        super().__init__(name=name, daemon=True)
-        self.news = threading.Event()
-        self.end: RunEnd | None = None
-        self._delivery = delivery
-        self._settings = settings
-        self._header = header
-        self._directory = Path(header.directory)
-        self._backend: Backend | None = None
-
-    def run(self) -> None:
-        pause = 0.5
-        while True:
-            try:
-                if self._advance():
-                    return
-            except Exception as error:
-                self._delivery.failed(self.name, error)
-                asked = min(error.seconds, _LONGEST_ASKED) if isinstance(error, Later) else 0.0
-                # Jitter: many runs that wait for one server must not come back in step.
-                time.sleep(asked + pause * random.uniform(0.5, 1.0))  # noqa: S311  no secret
-                pause = min(2 * pause, _LONGEST_PAUSE)
-                continue
-            pause = 0.5
-            self.news.wait(5.0)
-            self.news.clear()
-
-    def _advance(self) -> bool:
-        """Send what there is. Returns whether that was all, for good."""
-        end = self.end  # before looking for what there is: nothing is written after it
-        if self._backend is None:
-            backend = load(self.name, self._settings)
-            backend.open(self._header)
-            self._backend = backend
-        state = self._delivery.state(self.name)
-        for path in journals(self._directory):
-            while chunk := next_chunk(path, state.journals.get(path.name, 0)):
-                self._backend.send(chunk)
-                state.journals[path.name] = chunk.offset + len(chunk.data)
-                state.error = ""
-                self._delivery.keep()
-        if end is None:
+    def spent(self) -> bool:
+        """Whether the directory was only a spool, every backend has everything, and nobody writes there any more."""
+        if not self._states or not self._directory.is_dir():
             return False
-        self._backend.close(end)
-        state.done = True
-        self._delivery.keep()
-        return True
+        whole = all(
+            state.done and state.spool and not (state.refused or state.lost or state.changed or state.lost_assets)
+            for state in self._states.values()
+        )
+        if not whole or progress.undelivered(self._directory, list(self._states)):
+            return False
+        return not any(_writes(path) for path in journals(self._directory))
+
+    def remove(self) -> None:
+        """Take the run's directory away; see :meth:`spent`."""
+        shutil.rmtree(self._directory, ignore_errors=True)
 
 
-def next_chunk(path: Path, offset: int) -> Chunk | None:
-    """Whole lines from ``offset`` on, about a megabyte or one longer line; ``None`` where there is no whole line."""
-    with path.open("rb") as file:
-        file.seek(offset)
-        data = file.read(_CHUNK)
-        while data and b"\n" not in data:
-            more = file.read(_CHUNK)
-            if not more:
-                return None
-            data += more
-    data = data[: data.rfind(b"\n") + 1]
-    return Chunk(path.name, offset, data) if data else None
+def _writes(path: Path) -> bool:
+    """Whether a process of the run that may outlive the main one still has this journal."""
+    for start in outlet.headers(path):
+        if start.role in ("rank", "worker") or (start.role == "sidecar" and start.pid != os.getpid()):
+            seen = liveness(start)
+            return seen == "alive" or (seen == "unseen" and time.time() - path.stat().st_mtime < _SILENT)
+    return False

@@ -18,14 +18,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from autolog import config, events, guard, plugins, process
-from autolog.journal import is_system, journals
-from autolog.saying import say
-from autolog.sidecar.progress import states
+from autolog.sidecar import progress
 
 if TYPE_CHECKING:
     from autolog.run import Run
 
-__all__ = ["ended", "start", "wait"]
+__all__ = ["ended", "start"]
 
 _MAIN = Path(__file__).with_name("__main__.py")
 _FACTS = {"git": "git", "host": "host", "gpus": "host", "packages": "packages"}
@@ -42,6 +40,8 @@ def start(run: Run) -> None:
     Where it cannot start, that is written on the run and training goes on. Never raises for that.
     """
     settings = config.settings()
+    if process.role() != "rank":
+        progress.begin(run.directory, settings)
     if not settings.sidecar:
         return
     reason = _why_not()
@@ -65,38 +65,6 @@ def ended(run: Run) -> None:
     except OSError as error:
         guard.report("sidecar.ended", error)
     os.close(wake)
-
-
-def wait(run: Run) -> None:
-    """Wait for the delivery to other backends than the directory, at most the setting ``exit_wait``; say what remains.
-
-    Without such backends it returns at once.
-    """
-    settings = config.settings()
-    remote = [name for name in settings.backend if name != "local"]
-    if not remote or not settings.sidecar:
-        return
-    until = time.monotonic() + settings.exit_wait
-    while (left := _undelivered(run.directory, remote)) and time.monotonic() < until:
-        time.sleep(0.05)
-    if left:
-        known = states(run.directory)
-        reasons = [f"{name} ({known[name].error})" if name in known and known[name].error else name for name in left]
-        say(
-            f"not everything has reached {', '.join(reasons)} yet. The record is complete in {run.directory}; the "
-            f"sidecar goes on trying for a while, and `autolog sync {run.id}` delivers what is left."
-        )
-
-
-def _undelivered(directory: Path, remote: list[str]) -> list[str]:
-    """The backends that have not acknowledged all that processes of the run have written; samples go on and on."""
-    sizes = {path.name: path.stat().st_size for path in journals(directory) if not is_system(path.name)}
-    known = states(directory)
-    return [
-        name
-        for name in remote
-        if name not in known or any(known[name].journals.get(file, 0) < size for file, size in sizes.items())
-    ]
 
 
 def _why_not() -> str | None:

@@ -21,7 +21,8 @@ import msgspec
 from autolog import config, events, process
 from autolog.journal import MAIN, SYSTEM, Journal, last_line, read
 from autolog.plugins import RunEnd, RunHeader
-from autolog.sidecar import deliver, facts, kernel, oom
+from autolog.sidecar import deliver, facts, kernel, oom, progress
+from autolog.sidecar.leftovers import Leftovers
 from autolog.sidecar.ranks import Ranks
 from autolog.sidecar.sample import Sampler
 
@@ -81,6 +82,7 @@ class _Sidecar:
         self.exit: events.Exit | None = None
         self.sampler = Sampler(self.pid, self.directory, job["gpus"])
         self.delivery = deliver.Delivery(self.settings, RunHeader(self.header, str(self.directory)), self.say)
+        self.leftovers = Leftovers(self.directory.parent.parent, self.settings, self.directory)
         self._facts = facts.Gatherer(self.settings, job, self.append, self.say)
         self._signals()
 
@@ -127,6 +129,8 @@ class _Sidecar:
         self._facts.start()
         if not self.node:
             self.delivery.start()
+            if progress.remote(self.settings):
+                self.leftovers.start()
         due = time.monotonic() + min(1.0, self.interval)
         while not self._over():
             ready = self._wait(due)
@@ -226,13 +230,19 @@ class _Sidecar:
     def close(self) -> None:
         """Write how the process ended, compact, let the backends catch up, and let go of everything."""
         self._facts.join()
+        self.leftovers.close()
         if (self.dead or self.end() is not None) and self.directory.is_dir() and self._leads():
             self._compact()
         if self._leads():
             if self.node:
                 self.delivery.start()
-            self.delivery.close(RunEnd(self.end(), self.exit))
+            end = self.end()
+            self.delivery.close(None if end is None and self.exit is None else RunEnd(end, self.exit))
+        if self.leftovers.is_alive():
+            self.leftovers.join(deliver.LINGER * self.settings.exit_wait)
         self.journal.close()
+        if self._leads() and self.delivery.spent():
+            self.delivery.remove()
 
     def _leads(self) -> bool:
         """Whether nobody else compacts and delivers: not where rank 0 writes into the same directory."""

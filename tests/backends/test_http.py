@@ -41,9 +41,10 @@ def assert_whole(lab, server):
         names = {
             path.relative_to(here).as_posix()
             for path in here.rglob("*")
-            if path.is_file() and path.name not in ("delivery.json", "metrics.parquet")
+            if path.is_file() and not path.name.startswith((".", "delivery.json", "metrics.parquet"))
         }
-        assert {path.relative_to(there).as_posix() for path in there.rglob("*") if path.is_file()} == names
+        sent = (path for path in there.rglob("*") if path.is_file() and not path.name.startswith("."))
+        assert {path.relative_to(there).as_posix() for path in sent} == names
         for name in names:
             assert (there / name).read_bytes() == (here / name).read_bytes(), name
         state = progress.states(here)["http"]

@@ -6,7 +6,7 @@ import pytest
 
 from autolog import config, journal
 from autolog.plugins import Backend, Chunk, RunHeader
-from autolog.sidecar import deliver, progress
+from autolog.sidecar import outlet, progress
 
 BACKENDS = """
     import os, pathlib, time
@@ -94,7 +94,7 @@ def test_unknown_backend_is_said_on_the_run(lab):
 def test_local_backend_is_a_backend_and_checks(tmp_path):
     from autolog import events
 
-    backend = deliver.load("local", config.Settings())
+    backend = outlet.load("local", config.Settings())
     assert isinstance(backend, Backend)
     (tmp_path / "journal.jsonl").write_bytes(b"one\ntwo\n")
     backend.open(RunHeader(events.RunStart(time=0, id="r", name="n", project="p"), str(tmp_path)))
@@ -109,7 +109,7 @@ def test_chunks_are_whole_lines(tmp_path):
     path.write_bytes(b"short\n" + long + b"unfinished")
     chunks = []
     offset = 0
-    while chunk := deliver.next_chunk(path, offset):
+    while chunk := outlet.next_chunk(path, offset):
         chunks.append(chunk.data)
         offset += len(chunk.data)
     assert chunks == [b"short\n", long]

@@ -1,0 +1,254 @@
+"""Requests to one server, and what its answers mean: done, later, never, or why not now."""
+
+from __future__ import annotations
+
+import contextlib
+import email.utils
+import gzip
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import requests
+
+from autolog.backends.http_pace import Body, Pace
+from autolog.plugins import Later, Rejected
+from autolog.version import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from autolog.config import Settings
+
+__all__ = ["Connection", "Refused", "Unreachable", "pack", "retry_after"]
+
+_TIMEOUT = (5.0, 30.0)
+"""Seconds to connect, and between two bytes of an answer: a server that hangs is left."""
+_PACKED_FROM = 1 << 10
+_MOVED = (301, 302, 303, 307, 308)
+_paces: dict[tuple[str, float], Pace] = {}
+"""Of each server: what this process sends there, of several runs maybe, shares one rate."""
+
+
+class Refused(Exception):  # noqa: N818  it says what happened
+    """The server does not take something: the message is the server's."""
+
+    def __init__(self, status: int, error: dict[str, Any]) -> None:
+        super().__init__(f"the server answered {status}: {error.get('message') or error}")
+        self.status = status
+        self.code = str(error.get("code", ""))
+        self.size = error.get("size")
+
+
+class Unreachable(Exception):  # noqa: N818  the same
+    """There is no answer; the message says why, in words that stay the same as long as the reason does."""
+
+
+class Connection:
+    """One server.
+
+    Args:
+        settings: its address, token, certificates, and how fast to send.
+
+    Raises:
+        ValueError: the setting ``url`` is missing.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        if not settings.url:
+            raise ValueError("the backend http needs the setting `url`, the server's address")
+        self.url = settings.url.rstrip("/")
+        self._given = settings.token
+        self._token = ""
+        self._pace = _paces.setdefault((self.url, settings.bandwidth), Pace(settings.bandwidth))
+        self._session = requests.Session()
+        self._session.headers["User-Agent"] = f"autolog/{VERSION}"
+        # As a function, which a ~/.netrc that knows the host does not replace.
+        self._session.auth = self._authorize
+        self._verify: str | bool = settings.ca_bundle or True
+        self._renew()
+
+    def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._token:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+    def _renew(self) -> None:
+        """Take the token that is given, or where that was refused or there is none, the one that is stored now."""
+        from autolog.credentials import token_for
+
+        refused = self._token
+        if self._given and self._given != refused:
+            self._token = self._given
+        else:
+            self._token = token_for(self.url) or self._given
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, Any] | None = None,
+        data: bytes = b"",
+        headers: dict[str, str] | None = None,
+        *,
+        moving: Callable[[int], None] = lambda _: None,
+    ) -> dict[str, Any]:
+        """One request.
+
+        Args:
+            method: ``GET``, ``POST`` or ``PUT``. Each may be sent twice.
+            path: below the server's address.
+            query: the query.
+            data: the body.
+            headers: more than the usual ones.
+            moving: called with the number of bytes of the body that have left.
+
+        Returns:
+            The answer, which is JSON.
+
+        Raises:
+            Refused: the server does not take it.
+            Later: it asks for a pause.
+            Rejected: it will never take anything of this run.
+            Unreachable: there is no answer.
+        """
+
+        def send() -> requests.Response:
+            return self._session.request(
+                method, f"{self.url}{path}", params=query, data=Body(data, self._pace, moving) if data else None,
+                headers=headers, timeout=_TIMEOUT, allow_redirects=False, verify=self._trusted(),
+            )  # fmt: skip
+
+        try:
+            try:
+                answer = send()
+            except requests.ConnectionError as error:
+                if not _was_idle(error):
+                    raise
+                answer = send()  # a kept connection that the other end had closed
+        except requests.RequestException as error:
+            raise Unreachable(self._why(error)) from error
+        return self._read(answer)
+
+    def _trusted(self) -> str | bool | None:
+        """The setting, or ``None``: as the variables REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE say."""
+        return self._verify if isinstance(self._verify, str) else None
+
+    def _read(self, answer: requests.Response) -> dict[str, Any]:
+        status = answer.status_code
+        if status == 200:
+            with contextlib.suppress(ValueError):
+                told = answer.json()
+                if isinstance(told, dict):
+                    return told
+            raise Refused(status, _foreign(answer))
+        if status in _MOVED:
+            where = answer.headers.get("Location", "nowhere")
+            raise Refused(status, {"message": f"it sends on to {where}: should the setting `url` begin like that?"})
+        error = _error_of(answer)
+        if status in (429, 503) and (seconds := retry_after(answer.headers.get("Retry-After", ""))) is not None:
+            raise Later(seconds, f"the server asks for a pause ({status}: {error.get('message')})")
+        if status == 410 and error.get("code"):
+            raise Rejected(f"the server takes nothing more of this run: {error.get('message')}")
+        if status == 401:
+            self._renew()  # `autolog login` may have stored another one since
+            error["message"] = f"{error.get('message')}; `autolog login {self.url}` stores a new token"
+        raise Refused(status, error)
+
+    def _why(self, error: requests.RequestException) -> str:
+        """Why there is no answer. Not the error's own text: that holds addresses of objects, new each time."""
+        where = urlsplit(self.url).netloc
+        if isinstance(error, requests.exceptions.SSLError):
+            return _untrusted(self.url, error)
+        if isinstance(error, requests.exceptions.ProxyError):
+            return f"the proxy on the way to {where} cannot be reached or refuses ({_cause(error)})"
+        if isinstance(error, requests.ConnectTimeout):
+            return f"{where} does not answer: no connection within {_TIMEOUT[0]:.0f} s"
+        if isinstance(error, requests.Timeout):
+            return f"{where} accepts connections and does not answer within {_TIMEOUT[1]:.0f} s"
+        return f"{where} cannot be reached: {_cause(error)}"
+
+
+def _causes(error: BaseException | None) -> list[BaseException]:
+    """What an error of requests is made of, outermost first."""
+    found: list[BaseException] = []
+    while error is not None and error not in found:
+        found.append(error)
+        inner = getattr(error, "reason", None)
+        inner = inner if isinstance(inner, BaseException) else next(
+            (part for part in error.args if isinstance(part, BaseException)), None
+        )  # fmt: skip
+        error = inner or error.__cause__ or error.__context__
+    return found
+
+
+def _cause(error: BaseException) -> str:
+    inner = next((part for part in reversed(_causes(error)) if isinstance(part, OSError) and part.errno), None)
+    if inner is not None and isinstance(inner, OSError):
+        return inner.strerror or type(inner).__name__
+    last = _causes(error)[-1]
+    return f"{type(last).__name__}: {last}" if " object at 0x" not in str(last) else type(last).__name__
+
+
+def _was_idle(error: requests.ConnectionError) -> bool:
+    """Whether the other end closed the connection before it said anything, as it does with one that was idle."""
+    if isinstance(error, (requests.exceptions.SSLError, requests.exceptions.ProxyError, requests.Timeout)):
+        return False
+    return any(isinstance(part, (ConnectionResetError, BrokenPipeError)) for part in _causes(error))
+
+
+def _untrusted(url: str, error: BaseException) -> str:
+    """Which certificate is not trusted, by its fingerprint, and how to trust it."""
+    import hashlib
+    import ssl
+
+    address = urlsplit(url)
+    reason = next(
+        (part.verify_message for part in _causes(error) if isinstance(part, ssl.SSLCertVerificationError)), ""
+    )
+    if not reason:
+        return f"{address.netloc} does not speak TLS as it should: {_cause(error)}"
+    mark = ""
+    with contextlib.suppress(OSError, ValueError):
+        pem = ssl.get_server_certificate((address.hostname or "", address.port or 443), timeout=_TIMEOUT[0])
+        digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest().upper()
+        mark = " with the SHA-256 fingerprint " + ":".join(digest[at : at + 2] for at in range(0, 64, 2))
+    return (
+        f"the certificate of {address.netloc}{mark} is not trusted: {reason}. If it is the right one, name a file with "
+        f"it, or with that of its authority, in the setting `ca_bundle` or the variable REQUESTS_CA_BUNDLE"
+    )
+
+
+def retry_after(text: str) -> float | None:
+    """Seconds that a ``Retry-After`` asks for: a number, or a date; ``None`` where it says nothing."""
+    text = text.strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        when = email.utils.parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError):
+        return None
+    return max(0.0, when - time.time())
+
+
+def _error_of(answer: requests.Response) -> dict[str, Any]:
+    try:
+        told = answer.json()["error"]
+    except (ValueError, KeyError, TypeError):  # not of autolog: a proxy, or another service under that address
+        return _foreign(answer)
+    return told if isinstance(told, dict) else {"message": str(told)}
+
+
+def _foreign(answer: requests.Response) -> dict[str, Any]:
+    return {"message": f"{answer.reason or 'no reason'}, and no word of autolog's: is this an autolog server?"}
+
+
+def pack(data: bytes) -> tuple[bytes, dict[str, str]]:
+    """Bytes as they travel, and the headers that say so: zstd where it is installed, else gzip."""
+    if len(data) < _PACKED_FROM:
+        return data, {}
+    try:
+        import zstandard
+    except ImportError:
+        return gzip.compress(data, 1, mtime=0), {"Content-Encoding": "gzip"}
+    return zstandard.ZstdCompressor(level=3).compress(data), {"Content-Encoding": "zstd"}
