@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Ending", "ending"]
 
+_WRONG = 3600.0
+"""Seconds that the clock of a machine may be behind."""
+
 
 class Ending(NamedTuple):
     """How a run stands."""
@@ -31,18 +34,19 @@ class Ending(NamedTuple):
     """Of the other ranks, by their journal."""
 
 
-def ending(state: RunState, directory: Path, now: float) -> Ending:
+def ending(state: RunState, directory: Path, now: float, heard: float | None = None) -> Ending:
     """How a run stands; asks the system whether processes that have not said their end are alive.
 
     Args:
         state: the run's.
         directory: its directory; its name stands in where the first line of the journal is lost.
         now: the present, seconds since the epoch.
+        heard: when something of the run came in last, by the clock that ``now`` is read from; default: by its own.
     """
     start = _main_start(state, directory)
     word = _main_end(state)
-    status, details, ended = _ending(state, start, word, now)
-    fates = {name: _fate(state, file, now) for name, file in state.files.items() if _is_other_rank(file, start)}
+    status, details, ended = _ending(state, start, word, now, heard)
+    fates = {name: _fate(state, file, now, heard) for name, file in state.files.items() if _is_other_rank(file, start)}
     fate = statuses.Fate(start.rank, status, details, _last_word(word, ended))
     if status == "running" and fates and not _is_heard(state):
         fate = statuses.unheard(list(fates.values()))
@@ -86,10 +90,10 @@ def _is_other_rank(file: FileState, main: events.RunStart) -> bool:
     return file.start is not None and file.start.role == "rank" and file.start is not main
 
 
-def _fate(state: RunState, file: FileState, now: float) -> statuses.Fate:
+def _fate(state: RunState, file: FileState, now: float, heard: float | None) -> statuses.Fate:
     start = file.start
     assert start is not None  # noqa: S101  see _is_other_rank()
-    status, details, ended = _ending(state, start, file.end, now)
+    status, details, ended = _ending(state, start, file.end, now, heard)
     told = "source" in details and details["source"] != "none"
     return statuses.Fate(start.rank, status, details, _last_word(file.end, ended if told else None))
 
@@ -100,14 +104,16 @@ def _last_word(end: events.End | None, ended: float | None) -> float:
 
 
 def _ending(
-    state: RunState, start: events.RunStart, end: events.End | None, now: float
+    state: RunState, start: events.RunStart, end: events.End | None, now: float, heard: float | None
 ) -> tuple[events.Status, dict[str, Any], float | None]:
     """How the process of ``start`` stands or ended, and when."""
     exits = [record for record in state.exits if record.time >= start.time and record.rank == start.rank]
     exit_record = statuses.strongest(exits, start.pid)
     latest = max((file.clock for name, file in state.files.items() if not journal.is_edits(name)), default=0.0)
     alive = statuses.liveness(start) if end is None and exit_record is None else "gone"
-    status, details = statuses.resolve(start, end, exit_record, latest, alive, now=now)
+    # A clock that is wrong does not make a run lost that is heard of; records that came a day late do not revive one.
+    beat = heard if heard is not None and latest > heard - _WRONG else latest
+    status, details = statuses.resolve(start, end, exit_record, beat, alive, now=now)
     if status == "running":
         return status, details, None
     if end is not None and not (end.at_exit and exit_record is not None):

@@ -104,17 +104,20 @@ def number_json(value: float | None) -> events.Number | None:
     return None if value is None else events.to_wire(value)
 
 
-def summarize(state: RunState, directory: Path, *, now: float | None = None) -> RunSummary:
+def summarize(
+    state: RunState, directory: Path, *, now: float | None = None, heard: float | None = None
+) -> RunSummary:
     """The summary of a run from its state; asks the system whether an unfinished run's process is alive.
 
     Args:
         state: What :func:`autolog.store.reader.read_state` returned.
         directory: The run's directory; its name stands in where the first line of the journal is lost.
         now: The present; default: now.
+        heard: When something of the run came in last; default: as its records say.
     """
     root = state.root
     now = clock.time() if now is None else now
-    start, status, end, ended, fates = endings.ending(state, directory, now)
+    start, status, end, ended, fates = endings.ending(state, directory, now, heard)
     first = [file.start.time for file in state.files.values() if file.start] + [state.first or start.time]
     summary = _node_summary(root, start.id, start, status)
     summary.name = state.renamed.value if state.renamed else start.name
