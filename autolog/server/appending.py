@@ -46,11 +46,12 @@ def append(path: Path, offset: int, data: bytes) -> int:
         ApiError: 409 ``gap``: bytes before the offset are missing; 409 ``conflict``: other bytes are there; 507: the
             disk is full. Nothing is changed then.
     """
+    _check_begun(path, offset)
     make(path.parent)
     with _open(path) as file:
         size = os.fstat(file).st_size
         if offset > size:
-            raise ApiError(409, "gap", f"{path.name} has {size} bytes: send from there", size=size)
+            raise _gap(path, size)
         known = data[: size - offset]
         if known != _read(file, offset, len(known)):
             raise ApiError(409, "conflict", f"{path.name} holds other bytes from {offset} on", size=size)
@@ -86,15 +87,30 @@ def overwrite(path: Path, offset: int, data: bytes) -> int:
     Raises:
         ApiError: 409 ``gap`` and 507, as :func:`append`.
     """
+    _check_begun(path, offset)
     make(path.parent)
     with _open(path) as file:
         size = os.fstat(file).st_size
         if offset > size:
-            raise ApiError(409, "gap", f"{path.name} has {size} bytes: send from there", size=size)
+            raise _gap(path, size)
         _write(file, data, offset, size)
         os.ftruncate(file, offset + len(data))
         os.fdatasync(file)
     return offset + len(data)
+
+
+def _check_begun(path: Path, offset: int) -> None:
+    """What goes on where nothing has begun leaves no empty file behind.
+
+    Raises:
+        ApiError: 409 ``gap``.
+    """
+    if offset and not path.exists():
+        raise _gap(path, 0)
+
+
+def _gap(path: Path, size: int) -> ApiError:
+    return ApiError(409, "gap", f"{path.name} has {size} bytes: send from there", size=size)
 
 
 @contextmanager

@@ -1,11 +1,16 @@
-"""The body of a request, unpacked, within a limit: a small body that unpacks to a huge one is refused early."""
+"""The body of a request, unpacked, within limits.
+
+A small body that unpacks to a huge one is refused early, and one that trickles in for ever is ended.
+"""
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
+import anyio
 from starlette.requests import ClientDisconnect, Request
 
 from autolog.server.errors import ApiError
@@ -14,24 +19,30 @@ __all__ = ["ENCODINGS", "read"]
 
 ENCODINGS = ("identity", "gzip", "zstd")
 _PIECE = 1 << 16
+_GRACE = 30.0
+"""Seconds that any body may take."""
 
 
-async def read(request: Request, limit: int) -> bytes:
+async def read(request: Request, limit: int, rate: float | None = None) -> bytes:
     """The body, unpacked.
 
     Args:
         request: with ``Content-Encoding`` ``gzip``, ``zstd`` or none.
         limit: the most bytes it may have, unpacked.
+        rate: bytes a second that it must come with after half a minute; default: as the server's limits say.
 
     Raises:
-        ApiError: 400 for a damaged or cut-off body, 413 beyond the limit, 415 for another encoding.
+        ApiError: 400 for a damaged or cut-off body, 408 for one that takes too long, 413 beyond the limit, 415 for
+            another encoding.
     """
     encoding = request.headers.get("content-encoding", "identity").lower()
     if encoding not in ENCODINGS:
         raise ApiError(415, "encoding", f"Content-Encoding {encoding!r} is not known; send {', '.join(ENCODINGS)}")
-    stream = request.stream()
+    stream = _in_time(request.stream(), request.app.state.service.limits.body_rate if rate is None else rate)
     try:
         return await _unpacked(stream, encoding, limit)
+    except TimeoutError:
+        raise ApiError(408, "slow", "the body comes too slowly; send smaller pieces") from None
     except _TooLarge:
         await _drain(stream, limit)
         raise ApiError(413, "too_large", f"the body is larger than {limit} bytes; send less", limit=limit) from None
@@ -56,6 +67,26 @@ async def _unpacked(stream: AsyncIterator[bytes], encoding: str, limit: int) -> 
     return b"".join(parts)
 
 
+async def _in_time(stream: AsyncIterator[bytes], rate: float) -> AsyncIterator[bytes]:
+    """The pieces of a stream.
+
+    Raises:
+        TimeoutError: they come too slowly.
+    """
+    begun = anyio.current_time()
+    received = 0
+    while True:
+        until = begun + _GRACE + (received / rate if rate else math.inf)
+        with anyio.move_on_at(until) as scope:
+            piece = await anext(stream, None)
+        if scope.cancelled_caught:
+            raise TimeoutError
+        if piece is None:
+            return
+        received += len(piece)
+        yield piece
+
+
 async def _drain(stream: AsyncIterator[bytes], most: int) -> None:
     """Take what still comes, within bounds: a client that is cut off while it sends never reads the answer."""
     size = 0
@@ -64,7 +95,7 @@ async def _drain(stream: AsyncIterator[bytes], most: int) -> None:
             size += len(piece)
             if size > most:
                 return
-    except ClientDisconnect:
+    except (ClientDisconnect, TimeoutError):
         return
 
 

@@ -1,87 +1,86 @@
-"""What people change of a run: name, note, tags; and taking a run away, for a while or for good."""
+"""What people change of a run: name, note, tags, fields, archived; and taking a run away, for a while or for good."""
 
 from __future__ import annotations
-
-import time
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from autolog import events, journal
-from autolog.server import indexing
-from autolog.server.addressing import writable_run
+from autolog.server import changing, deleting, indexing
+from autolog.server.accounts import auditing
+from autolog.server.addressing import writable_project, writable_run
+from autolog.server.deleting import DeletedRun
 from autolog.server.endpoint import Endpoint, answer, decoded
 from autolog.server.errors import ApiError
-from autolog.server.requests import in_thread
+from autolog.server.requests import asking, in_thread
 from autolog.server.service import Service
 from autolog.server.shapes import Edit, Edited
+from autolog.store.layout import Place
 from autolog.store.summary import RunSummary
 
-__all__ = ["ENDPOINTS", "delete", "edit", "restore"]
+__all__ = ["ENDPOINTS", "delete", "deleted", "edit", "restore"]
 
 
 async def edit(request: Request) -> Response:
-    """Change a run; every change is a record in its journal of edits."""
+    """Change a run; every change is a record in a journal of edits."""
     service, project, name = await writable_run(request)
     change = await decoded(request, Edit)
-    if change.name is not None and not change.name.strip():
-        raise ApiError(422, "name", "a run needs a name")
-    return answer(await in_thread(_edit, service, project, name, change))
+    changing.check(change)
+    return answer(await in_thread(_edit, service, (project, name), change))
 
 
-def _edit(service: Service, project: str, run: str, change: Edit) -> Edited:
-    seen = _seen(service, project, run)
-    now = time.time()
-    records: list[events.Record] = []
-    if change.name is not None:
-        records.append(events.Name(time=now, name=change.name.strip()))
-    if change.note is not None:
-        records.append(events.Note(time=now, text=change.note))
-    if change.add_tags or change.remove_tags:
-        records.append(events.Tags(time=now, add=change.add_tags, remove=change.remove_tags))
-    if records:
-        header = events.RunStart(time=now, id=run, name=seen.name, project=seen.project, role="edit")
-        lines = [events.encode(record) + b"\n" for record in (header, *records)]
-        service.storage.extend((project, run), journal.SERVER_EDITS, lines[0], b"".join(lines[1:]))
-        seen = indexing.refresh(service.engine, service.storage, (project, run))
-    return Edited(name=seen.name, note=seen.note, tags=seen.tags)
+def _edit(service: Service, place: Place, change: Edit) -> Edited:
+    changing.change(service, place, _seen(service, place).name, change)
+    return _edited(_seen(service, place))
 
 
-def _seen(service: Service, project: str, run: str) -> RunSummary:
+def _seen(service: Service, place: Place) -> RunSummary:
     try:
-        return indexing.refresh(service.engine, service.storage, (project, run))
+        return indexing.refresh(service.engine, service.storage, place)
     except FileNotFoundError:
-        raise ApiError(404, "not_found", f"there is no run {run} in {project}") from None
+        deleting.check(service.engine, place)
+        raise ApiError(404, "not_found", f"there is no run {place[1]} in {place[0]}") from None
+
+
+def _edited(seen: RunSummary) -> Edited:
+    return Edited(name=seen.name, note=seen.note, tags=seen.tags, fields=seen.fields, archived=seen.archived)
 
 
 async def delete(request: Request) -> Response:
     """Take a run away. It can be brought back until the server's undo period is over."""
     service, project, name = await writable_run(request)
-    return answer(await in_thread(_delete, service, project, name))
+    origin = auditing.origin_of(request, await asking(request))
+    return answer(await in_thread(_delete, service, (project, name), origin))
 
 
-def _delete(service: Service, project: str, run: str) -> Edited:
-    seen = _seen(service, project, run)
-    service.storage.remove((project, run))
-    indexing.remove(service.engine, (project, run))
-    return Edited(name=seen.name, note=seen.note, tags=seen.tags)
+def _delete(service: Service, place: Place, origin: auditing.Origin) -> Edited:
+    seen = _seen(service, place)
+    deleting.delete(service, place, seen.name, origin)
+    return _edited(seen)
 
 
 async def restore(request: Request) -> Response:
     """Bring back a run that was taken away."""
     service, project, name = await writable_run(request)
-    return answer(await in_thread(_restore, service, project, name))
+    origin = auditing.origin_of(request, await asking(request))
+    return answer(_edited(await in_thread(deleting.restore, service, (project, name), origin)))
 
 
-def _restore(service: Service, project: str, run: str) -> Edited:
-    service.storage.restore((project, run))
-    seen = indexing.refresh(service.engine, service.storage, (project, run))
-    return Edited(name=seen.name, note=seen.note, tags=seen.tags)
+async def deleted(request: Request) -> Response:
+    """What can be brought back."""
+    service, project = await writable_project(request)
+    return answer(await in_thread(deleting.deleted, service, project))
 
 
-_RUN = "/api/v1/projects/{project}/runs/{run}"
+_PROJECT = "/api/v1/projects/{project}"
+_RUN = f"{_PROJECT}/runs/{{run}}"
 ENDPOINTS = [
-    Endpoint("PATCH", _RUN, edit, "Change name, note and tags.", takes=Edit, gives=Edited, errors=(400, 413, 415, 422)),
-    Endpoint("DELETE", _RUN, delete, "Take a run away, for a while.", gives=Edited, errors=(422,)),
-    Endpoint("POST", f"{_RUN}/restore", restore, "Bring back a run.", gives=Edited, errors=(409, 422)),
+    Endpoint(
+        "PATCH", _RUN, edit, "Change name, note, tags, fields and whether it is archived.", takes=Edit, gives=Edited,
+        errors=(410, 422, 503, 507),
+    ),
+    Endpoint("DELETE", _RUN, delete, "Take a run away, for a while.", gives=Edited, errors=(410, 422, 503)),
+    Endpoint("POST", f"{_RUN}/restore", restore, "Bring back a run.", gives=Edited, errors=(409, 422, 503)),
+    Endpoint(
+        "GET", f"{_PROJECT}/deleted", deleted, "Runs that can be brought back.", gives=list[DeletedRun], errors=(422,)
+    ),
 ]  # fmt: skip

@@ -62,11 +62,13 @@ async def decoded(request: Request, kind: type[_T]) -> _T:
     """The body as ``kind``.
 
     Raises:
-        ApiError: 400: it is no JSON; 413: too large; 422: JSON of another shape. The message says where.
+        ApiError: 400: it is no JSON; 408: too slow; 413: too large; 422: JSON of another shape. The message says where.
     """
     data = await body.read(request, service_of(request).limits.body)
     try:
         return msgspec.json.decode(data, type=kind)
+    except RecursionError:
+        raise ApiError(422, "too_deep", "the body is nested too deeply") from None
     except msgspec.ValidationError as error:
         raise ApiError(422, "shape", f"the body does not fit: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -35,10 +35,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of a request's headers."""
     runs: _Count = 1000
     """Runs that one request may change."""
-    series: _Count = 5000
-    """Series (runs times metrics) in one answer."""
-    points: _Count = 2_000_000
-    """Points in one answer; an export has no such bound."""
     user_rate: _Amount = 200
     """Requests a second of one token or session; ten seconds' worth may come at once."""
     peer_rate: _Amount = 1000

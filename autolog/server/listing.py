@@ -19,14 +19,15 @@ from autolog.store import columns, search
 from autolog.store.query import QueryError, parse
 from autolog.store.schema import STATS
 
-__all__ = ["MOST", "column_names", "page"]
+__all__ = ["MOST", "column_names", "condition_of", "page"]
 
 MOST = 1000
 """Most runs of one page."""
 _RUNS = tables.INDEX["runs"].c
 _FIELDS = tables.INDEX["fields"].c
 _METRICS = tables.INDEX["metrics"].c
-_PLAIN = {"id", "name", "status", "note", "started_at", "ended_at", "parent"}
+_PLAIN = {"id", "name", "status", "note", "started_at", "ended_at", "parent", "archived"}
+_NUMBERS = {"started_at", "ended_at", "archived"}
 
 
 class _Cursor(msgspec.Struct, array_like=True):
@@ -45,7 +46,8 @@ class _Key(NamedTuple):
 
 def page(
     connection: sa.Connection, projects: Sequence[str], *, where: str = "", sort: str = "", limit: int = 100,
-    cursor: str = "", wanted: Sequence[str] = (),
+    cursor: str = "", wanted: Sequence[str] = (), archived: bool = False,
+    only: str | None = None,
 ) -> RunList:  # fmt: skip
     """One page of the runs of some projects.
 
@@ -57,11 +59,15 @@ def page(
         limit: at most so many.
         cursor: of the page before.
         wanted: columns whose values are told, such as ``metrics.loss``, ``metrics.loss.min``, ``params.lr``.
+        archived: archived runs as well; they are left out unless this or the query asks for them.
+        only: the only run that may be shown, if it is one.
 
     Raises:
         ApiError: 400: the query, the column or the cursor is none.
     """
-    condition = _condition(projects, where)
+    condition = condition_of(projects, where, archived=archived)
+    if only is not None:
+        condition &= _RUNS.run == only
     keys = _sorted(_keys(connection, condition, sort.removeprefix("-")), sort)
     first = _after(keys, cursor) if cursor else 0
     shown = keys[first : first + limit]
@@ -71,24 +77,28 @@ def page(
         runs=_items(connection, projects, [key.run for key in shown], wanted),
         total=len(keys),
         cursor=_packed(_Cursor(last.run, last.started_at, first + limit)) if more and last else None,
-        hints=[] if keys or not where.strip() else _hints(connection, projects, where),
+        hints=[] if keys or not where.strip() else _hints(connection, projects, where, only),
     )
 
 
-def _condition(projects: Sequence[str], where: str) -> Any:
-    condition = _RUNS.project.in_(list(projects))
-    if not where.strip():
-        return condition
+def condition_of(projects: Sequence[str], where: str, *, archived: bool = False) -> Any:
+    """The condition on the index's ``runs`` for a query; the arguments are those of :func:`page`.
+
+    Raises:
+        ApiError: 400: the query cannot be understood.
+    """
+    condition: Any = _RUNS.project.in_(list(projects))
     try:
-        tree = parse(where)
+        if not archived and search.hides_archived(where):
+            condition &= _RUNS.archived == 0
+        return condition & search.condition_of(parse(where), now=time.time()) if where.strip() else condition
     except QueryError as error:
         raise ApiError(400, "query", str(error), position=error.position, problem=error.problem) from None
-    return condition & search.condition_of(tree, now=time.time())
 
 
-def _hints(connection: sa.Connection, projects: Sequence[str], where: str) -> list[str]:
+def _hints(connection: sa.Connection, projects: Sequence[str], where: str, only: str | None) -> list[str]:
     """For each name in a query that finds nothing, and that no run has: a sentence with the nearest one."""
-    names = column_names(connection, projects)
+    names = column_names(connection, projects, only)
     return [hint for group, name in search.names_of(where) if (hint := search.hint(group, name, names.get(group, [])))]
 
 
@@ -98,7 +108,7 @@ def _keys(connection: sa.Connection, condition: Any, column: str) -> list[_Key]:
     select = sa.select(
         _RUNS.run, _RUNS.started_at, number.label("number"), text.label("text"), _is_nan(column).label("nan")
     )
-    rows = connection.execute(select.where(condition).order_by(_RUNS.started_at.desc(), _RUNS.run.desc())).tuples()
+    rows = connection.execute(select.where(condition).order_by(_RUNS.started_at.desc(), _RUNS.run.desc()))
     return [
         _Key(run, started, math.nan if nan else text if number is None else number)
         for run, started, number, text, nan in rows
@@ -109,7 +119,7 @@ def _sort_values(column: str) -> tuple[Any, Any]:
     """What a column is sorted by: a number, or where there is none a text."""
     name = columns.PLAIN.get(column, column)
     if name in _PLAIN:
-        return (_RUNS[name], sa.null()) if name.endswith("_at") else (sa.null(), _RUNS[name])
+        return (_RUNS[name], sa.null()) if name in _NUMBERS else (sa.null(), _RUNS[name])
     if name == "duration":
         return sa.func.coalesce(_RUNS.ended_at, time.time()) - _RUNS.started_at, sa.null()
     group, _, rest = column.partition(".")
@@ -188,17 +198,24 @@ def _items(
 ) -> list[RunItem]:
     chosen = (_RUNS.project.in_(list(projects))) & (_RUNS.run.in_(list(runs)))
     select = sa.select(
-        _RUNS.project, _RUNS.run, _RUNS.name, _RUNS.status, _RUNS.started_at, _RUNS.ended_at, _RUNS.note, _RUNS.parent
+        _RUNS.project,
+        _RUNS.run,
+        _RUNS.name,
+        _RUNS.status,
+        _RUNS.started_at,
+        _RUNS.ended_at,
+        _RUNS.note,
+        _RUNS.archived,
     )
     items = {
         row.run: RunItem(
             id=row.run, name=row.name, project=row.project, status=row.status, started_at=row.started_at,
-            ended_at=row.ended_at, tags=[], note=row.note or "", values={},
+            ended_at=row.ended_at, tags=[], note=row.note or "", archived=bool(row.archived), values={},
         )
         for row in connection.execute(select.where(chosen))
     }  # fmt: skip
     tags = tables.INDEX["tags"].c
-    for run, tag in connection.execute(sa.select(tags.run, tags.tag).where(tags.run.in_(list(runs)))).tuples():
+    for run, tag in connection.execute(sa.select(tags.run, tags.tag).where(tags.run.in_(list(runs)))):
         if run in items:
             items[run].tags.append(tag)
     _fill_metrics(connection, items, wanted)
@@ -234,7 +251,7 @@ def _fill_fields(connection: sa.Connection, items: dict[str, RunItem], wanted: S
     select = sa.select(_FIELDS.run, _FIELDS.kind, _FIELDS.name, _FIELDS.number, _FIELDS.text).where(
         _FIELDS.run.in_(list(items)), _FIELDS.child == "", _FIELDS.name.in_([name for _, name in names])
     )
-    for run, kind, name, number, text in connection.execute(select).tuples():
+    for run, kind, name, number, text in connection.execute(select):
         if (kind, name) in names:
             items[run].values[names[kind, name]] = _wire(number) if number is not None else text
 
@@ -246,12 +263,16 @@ def _wire(value: float | None) -> Any:
     return events.to_wire(whole)
 
 
-def column_names(connection: sa.Connection, projects: Sequence[str]) -> dict[str, list[str]]:
-    """Every name that can be a column, by group."""
+def column_names(connection: sa.Connection, projects: Sequence[str], only: str | None = None) -> dict[str, list[str]]:
+    """Every name that can be a column, by group; of all runs of some projects, or of the only one that may be shown."""
     found: dict[str, list[str]] = {group: [] for group in columns.GROUPS}
     mine = _METRICS.project.in_(list(projects)) & (_METRICS.child == "")
+    if only is not None:
+        mine &= _METRICS.run == only
     found["metrics"] = sorted(connection.execute(sa.select(_METRICS.name).where(mine).distinct()).scalars())
     mine = _FIELDS.project.in_(list(projects)) & (_FIELDS.child == "")
-    for kind, name in connection.execute(sa.select(_FIELDS.kind, _FIELDS.name).where(mine).distinct()).tuples():
+    if only is not None:
+        mine &= _FIELDS.run == only
+    for kind, name in connection.execute(sa.select(_FIELDS.kind, _FIELDS.name).where(mine).distinct()):
         found.setdefault(kind, []).append(name)
     return {group: sorted(names) for group, names in found.items()}

@@ -17,10 +17,12 @@ __all__ = ["document", "serve"]
 
 _WORDS = {
     400: "The request is not well formed.", 401: "There is no valid token.", 403: "The role is too low.",
-    404: "It does not exist, or not for you.", 409: "Other bytes are there, or some before are missing.",
-    413: "Too large.", 415: "The body's encoding is not known.", 416: "There is no such range.",
-    422: "A name or value cannot be used.", 429: "Too often; see Retry-After.", 503: "Not now; see Retry-After.",
-    507: "The server's disk is full.",
+    404: "It does not exist, or not for you.", 408: "The body comes too slowly.",
+    409: "It stands otherwise than the request says: other bytes are there, some before are missing, it is there.",
+    410: "The run was deleted.", 413: "Too large.", 414: "The address is too long.",
+    415: "The body's encoding is not known.", 416: "There is no such range.", 422: "A name or value cannot be used.",
+    429: "Too often; see Retry-After.", 431: "The headers are too long.", 503: "Not now; see Retry-After.",
+    507: "The server's disk, or what the project may hold of it, is full.",
 }  # fmt: skip
 _ABOUT = """\
 Everything that autolog itself sends and reads. Errors are `{"error": {"code", "message", …}}`: the code is for
@@ -64,7 +66,8 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
 
 
 def _operation(each: Endpoint) -> dict[str, Any]:
-    statuses = each.errors if each.open else (401, 403, 404, *each.errors)
+    statuses = (414, 429, 431, *each.errors) if each.open else (401, 403, 404, 414, 429, 431, *each.errors)
+    statuses = (*statuses, 400, 408, 413, 415) if each.takes is not None else statuses
     told: dict[str, Any] = {
         "operationId": each.function.__module__.rpartition(".")[2] + "_" + each.function.__name__,
         "summary": each.about,

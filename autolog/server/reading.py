@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from autolog.server import access, indexing, listing, tables
-from autolog.server.addressing import readable_project, readable_run
+from autolog.server.addressing import readable_run, readable_runs
 from autolog.server.endpoint import Endpoint, Query, answer
 from autolog.server.errors import ApiError
-from autolog.server.requests import asking, in_thread, number, service_of
+from autolog.server.requests import asking, in_thread, number, service_of, truth
 from autolog.server.service import Service
 from autolog.server.shapes import Me, ProjectList, RunList
 from autolog.store.summary import RunSummary
@@ -36,6 +36,9 @@ def _projects(service: Service, who: access.Principal | None) -> ProjectList:
         known = connection.execute(sa.select(tables.projects.c.project, tables.projects.c.public)).tuples().all()
         counted = sa.select(runs.project, sa.func.count()).group_by(runs.project)
         counts: dict[str, int] = {row[0]: row[1] for row in connection.execute(counted)}
+    if who is not None and who.share is not None:  # what was shared, and nothing else
+        shared = who.share
+        return ProjectList(projects={shared.project: 1 if shared.run else counts.get(shared.project, 0)})
     seen = [name for name, public in known if public or (who is not None and who.role(name) is not None)]
     if not seen and who is None:
         access.known(who)
@@ -43,29 +46,30 @@ def _projects(service: Service, who: access.Principal | None) -> ProjectList:
 
 
 async def runs(request: Request) -> Response:
-    service, project = await readable_project(request)
+    service, project, only = await readable_runs(request)
     query = request.query_params
     limit = number(request, "limit", 100)
     if not 1 <= limit <= listing.MOST:
         raise ApiError(400, "parameter", f"limit must be 1 to {listing.MOST}", name="limit")
+    archived = truth(request, "archived")
     wanted = [column for each in query.getlist("columns") for column in each.split(",") if column]
 
     def page() -> RunList:
         with service.engine.connect() as connection:
             return listing.page(
                 connection, [project], where=query.get("where", ""), sort=query.get("sort", ""), limit=limit,
-                cursor=query.get("cursor", ""), wanted=wanted,
+                cursor=query.get("cursor", ""), wanted=wanted, archived=archived, only=only,
             )  # fmt: skip
 
     return answer(await in_thread(page))
 
 
 async def column_names(request: Request) -> Response:
-    service, project = await readable_project(request)
+    service, project, only = await readable_runs(request)
 
     def named() -> dict[str, list[str]]:
         with service.engine.connect() as connection:
-            return listing.column_names(connection, [project])
+            return listing.column_names(connection, [project], only)
 
     return answer(await in_thread(named))
 
@@ -93,6 +97,7 @@ ENDPOINTS = [
             Query("sort", str, "a column; -column: highest first"),
             Query("limit", int, f"at most so many, 1 to {listing.MOST}"),
             Query("cursor", str, "of the page before"),
+            Query("archived", bool, "archived runs as well; else a query must ask for them"),
             Query("columns", str, "columns whose values are told, such as metrics.loss,params.lr", repeated=True),
         ),
     ),

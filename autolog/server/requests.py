@@ -13,9 +13,10 @@ from autolog.server.access import Principal
 from autolog.server.accounts.identify import Credentials, identify
 from autolog.server.accounts.sessions import COOKIE
 from autolog.server.errors import ApiError
+from autolog.server.noting import note
 from autolog.server.service import Service
 
-__all__ = ["asking", "credentials", "in_thread", "number", "service_of"]
+__all__ = ["asking", "credentials", "in_thread", "number", "service_of", "truth"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -60,7 +61,22 @@ async def asking(request: Request) -> Principal | None:
     given = credentials(request)
     if given is None:
         return None
-    return await in_thread(identify, service_of(request).engine, given, request.path_params.get("project"))
+    who = await in_thread(identify, service_of(request).engine, given, request.path_params.get("project"))
+    if who is not None:
+        note(request.scope, user=who.user)
+    return who
+
+
+def truth(request: Request, name: str) -> bool:
+    """``true`` or ``false`` of the query; false where it is left out.
+
+    Raises:
+        ApiError: 400: it is neither.
+    """
+    text = request.query_params.get(name, "false")
+    if text not in ("true", "false"):
+        raise ApiError(400, "parameter", f"{name}= is true or false", name=name)
+    return text == "true"
 
 
 def number(request: Request, name: str, default: int | None = None) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -11,6 +11,9 @@ __all__ = [
     "SeriesQuestion", "Text", "Upload", "Version",
 ]  # fmt: skip
 
+_Tags = Annotated[
+    list[Annotated[str, msgspec.Meta(min_length=1, max_length=200)]], msgspec.Meta(max_length=200)
+]  # fmt: skip
 Number = int | float | str
 """A JSON number, or ``"NaN"``, ``"Infinity"``, ``"-Infinity"``."""
 
@@ -55,6 +58,7 @@ class RunItem(msgspec.Struct):
     ended_at: float | None
     tags: list[str]
     note: str
+    archived: bool
     values: dict[str, Any]
     """The columns that were asked for; those that the run lacks are left out."""
 
@@ -103,10 +107,14 @@ class SeriesAnswer(msgspec.Struct):
 class Edit(msgspec.Struct, forbid_unknown_fields=True):
     """Changes of a run; what is left out stays."""
 
-    name: str | None = None
-    note: str | None = None
-    add_tags: list[str] = []
-    remove_tags: list[str] = []
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=500)] | None = None
+    note: Annotated[str, msgspec.Meta(max_length=100_000)] | None = None
+    add_tags: _Tags = []
+    remove_tags: _Tags = []
+    fields: Annotated[dict[str, bool | int | float | str | None], msgspec.Meta(max_length=200)] = {}
+    """What people add to find runs by; ``null`` takes one away."""
+    archived: bool | None = None
+    """Archived runs are left out of lists unless they are asked for."""
 
 
 class Edited(msgspec.Struct):
@@ -115,6 +123,8 @@ class Edited(msgspec.Struct):
     name: str
     note: str
     tags: list[str]
+    fields: dict[str, Any]
+    archived: bool
 
 
 class ProjectList(msgspec.Struct):

@@ -9,11 +9,14 @@ from starlette.responses import Response
 
 from autolog.server import body, names
 from autolog.server.addressing import writable_run
+from autolog.server.admission import admit
 from autolog.server.endpoint import Endpoint, Query, answer
 from autolog.server.errors import ApiError
 from autolog.server.requests import in_thread, number
+from autolog.server.service import Service
 from autolog.server.shapes import Appended, Upload
 from autolog.server.storage import Wanted
+from autolog.store.layout import Place
 
 __all__ = ["ENDPOINTS", "console", "put", "state"]
 
@@ -37,7 +40,12 @@ async def put(request: Request) -> Response:
     if offset + len(data) > size:
         raise ApiError(400, "too_long", f"the file is said to have {size} bytes; this piece ends beyond", size=size)
     wanted = Wanted(path, digest, size)
-    return answer(await in_thread(service.storage.receive, (project, run), wanted, offset, data))
+    return answer(await in_thread(_put, service, (project, run), wanted, offset, data))
+
+
+def _put(service: Service, place: Place, wanted: Wanted, offset: int, data: bytes) -> Upload:
+    admit(service, place, len(data), begins=True)
+    return service.storage.receive(place, wanted, offset, data)
 
 
 def _wanted(request: Request) -> tuple[str, str]:
@@ -58,7 +66,12 @@ async def console(request: Request) -> Response:
         raise ApiError(422, "console_name", f"{name[:80]!r} is no console, such as console.log or console.1.log")
     offset = number(request, "offset")
     data = await body.read(request, service.limits.file)
-    return answer(Appended(size=await in_thread(service.storage.overwrite, (project, run), name, offset, data)))
+    return answer(Appended(size=await in_thread(_overwrite, service, (project, run), name, offset, data)))
+
+
+def _overwrite(service: Service, place: Place, name: str, offset: int, data: bytes) -> int:
+    admit(service, place, len(data), begins=True)
+    return service.storage.overwrite(place, name, offset, data)
 
 
 _RUN = "/api/v1/projects/{project}/runs/{run}"
@@ -71,10 +84,10 @@ ENDPOINTS = [
     ),
     Endpoint(
         "PUT", f"{_RUN}/uploads/{{path:path}}", put, "Take a piece of a file.", takes=bytes, gives=Upload,
-        query=(_HASHED, _SIZE, Query("offset", int, "where the piece begins")), errors=(400, 409, 413, 415, 422, 507),
+        query=(_HASHED, _SIZE, Query("offset", int, "where the piece begins")), errors=(409, 410, 422, 503, 507),
     ),
     Endpoint(
         "PUT", f"{_RUN}/console/{{name}}", console, "Replace the end of a console.", takes=bytes, gives=Appended,
-        query=(Query("offset", int, "from where on", required=True),), errors=(400, 409, 413, 415, 422, 507),
+        query=(Query("offset", int, "from where on", required=True),), errors=(409, 410, 422, 503, 507),
     ),
 ]  # fmt: skip

@@ -42,6 +42,12 @@ def test_foreign_offsets_change_nothing(server):
     assert stored(server) == HEADER + LINE
 
 
+def test_what_goes_on_where_nothing_has_begun_makes_nothing(server):
+    assert (server.append(LINE, 50).code, server.append(LINE, 50).json["error"]["size"]) == ("gap", 0)
+    assert server.ask("PUT", f"{server.address}/console/console.log?offset=5", b"x").code == "gap"
+    assert not server.run.exists()
+
+
 def test_what_was_acknowledged_survives_a_kill(own_server):
     for number in range(20):
         offset = len(HEADER + number * LINE) if number else 0

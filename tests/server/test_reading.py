@@ -156,27 +156,6 @@ def test_the_console_is_read_from_its_end(server):
     assert server.ask("GET", f"{server.address}/console?bytes=4").json == {"text": "two\n", "offset": 6, "size": 10}
 
 
-def test_edits_are_records(filled):
-    path = f"{filled.base}/runs/{PROJECT_RUNS[2]}"
-    change = {"name": "better", "note": "why", "add_tags": ["new"], "remove_tags": ["t0"]}
-    assert filled.ask("PATCH", path, json.dumps(change).encode()).json == {
-        "name": "better", "note": "why", "tags": ["new"],
-    }  # fmt: skip
-    assert filled.ask("GET", path).json["name"] == "better"
-    assert filled.ask("PATCH", path, b'{"name":" "}').code == "name"
-    assert b'"better"' in (filled.data / filled.project / PROJECT_RUNS[2] / "journal.edits-server.jsonl").read_bytes()
-
-
-def test_a_deleted_run_can_be_brought_back(filled):
-    path = f"{filled.base}/runs/{PROJECT_RUNS[2]}"
-    assert filled.ask("DELETE", path).json["name"] == "run-2"
-    assert filled.ask("GET", path).status == 404
-    assert filled.ask("GET", f"{filled.base}/runs").json["total"] == 5
-    assert filled.ask("POST", f"{path}/restore").json["name"] == "run-2"
-    assert filled.ask("GET", f"{filled.base}/runs").json["total"] == 6
-    assert filled.ask("POST", f"{path}/restore").status == 404
-
-
 def test_news_are_told_live_and_again(filled):
     def listen(since):
         request = urllib.request.Request(
