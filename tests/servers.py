@@ -9,7 +9,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,8 @@ import pytest
 import sqlalchemy as sa
 
 from autolog.server import access, database, tables
+from autolog.server.storage import Storage
+from autolog.server.storing import storage_of
 
 _PATIENCE = 30
 
@@ -41,17 +44,29 @@ class Answer(NamedTuple):
 
 
 class Server:
-    """One server, over a data directory of its own."""
+    """One server, over a data directory of its own, or over a database and a bucket that others may use too.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: where its data directory is made.
+        elsewhere: variables that say where its database and files are.
+        beside: another server over the same ones.
+    """
+
+    def __init__(
+        self, folder: Path, elsewhere: Mapping[str, str] | None = None, beside: "Server | None" = None
+    ) -> None:  # fmt: skip
         self.data = folder / "data"
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("AUTOLOG")}
+        self.environment |= elsewhere or {}
         self.port = 0
         self.process: subprocess.Popen[str] | None = None
         self.project = "lab"
         self.options: tuple[str, ...] = ()
         """More of ``autolog server start``."""
-        engine = database.connect(self.data)
+        engine = database.connect(self.data, self.environment.get("AUTOLOG_SERVER_DATABASE", ""))
+        if beside is not None:
+            self.admin, self.engine = beside.admin, engine
+            return
         database.migrate(engine)
         with engine.begin() as connection:
             connection.execute(sa.insert(tables.users).values(name="admin", admin=True, created_at=time.time()))
@@ -92,7 +107,7 @@ class Server:
         """Start it, on the port it had before if it had one."""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "autolog.cli", "server", "start", "--data", str(self.data), "--port",
-             str(self.port), *self.options],
+             str(self.port), "--log-level", "warning", *self.options],
             env=self.environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         line = self.process.stderr.readline()
@@ -105,6 +120,11 @@ class Server:
             self.process.send_signal(number)
             self.process.communicate(timeout=_PATIENCE)
             self.process = None
+
+    def close(self) -> None:
+        """End it, and what the test itself has open."""
+        self.end()
+        self.engine.dispose()
 
     @property
     def url(self) -> str:
@@ -129,26 +149,67 @@ class Server:
         """As :meth:`ask`, with a body of JSON."""
         return self.ask(method, path, json.dumps(body).encode(), **options)
 
+    def stored(self, path: str) -> bytes | None:
+        """What the server has of a file of the test's run, as its storage tells it; none: it has none."""
+        with self.storage() as storage:
+            found = storage.open((self.project, RUN), path)
+            return None if found is None else b"".join(found.read(0, found.size))
+
+    @contextmanager
+    def storage(self) -> Iterator[Storage]:
+        """Its storage, as the commands of ``autolog server`` open it."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.environment.items():
+                if name.startswith("AWS_"):
+                    patch.setenv(name, value)
+            storage = storage_of(self.data, self.engine, self.environment.get("AUTOLOG_SERVER_ASSETS", ""))
+        try:
+            yield storage
+        finally:
+            storage.close()
+
     def append(self, data: bytes, offset: int = 0, **options: Any) -> Answer:
         """Lines of the main journal of the test's run."""
         return self.ask("POST", f"{self.address}/journals/journal.jsonl?offset={offset}", data, **options)
 
 
-@pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[Server]:
-    """A running server that the test may kill."""
-    server = Server(tmp_path / "server")
-    server.start()
-    yield server
-    server.end()
+@pytest.fixture(scope="module")
+def storage_kind(request: pytest.FixtureRequest) -> str:
+    """``local``, or ``remote``: PostgreSQL and S3. A module that wants both says so: ``STORAGES = ["local", "remote"]``."""
+    return getattr(request, "param", "local")
 
 
 @pytest.fixture(scope="module")
-def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("server"))
+def elsewhere(storage_kind: str, request: pytest.FixtureRequest) -> Callable[[], dict[str, str]]:
+    """``elsewhere()``: variables for a server whose runs are in a database and below a prefix of their own."""
+
+    def made() -> dict[str, str]:
+        if storage_kind == "local":
+            return {}
+        url, bucket = request.getfixturevalue("postgres").create(), request.getfixturevalue("bucket")
+        assets = f"s3://{bucket.name}/{url.rpartition('/')[2]}"
+        return {"AUTOLOG_SERVER_DATABASE": url, "AUTOLOG_SERVER_ASSETS": assets, **bucket.environment()}
+
+    return made
+
+
+@pytest.fixture
+def own_server(tmp_path: Path, elsewhere: Callable[[], dict[str, str]]) -> Iterator[Server]:
+    """A running server that the test may kill."""
+    server = Server(tmp_path / "server", elsewhere())
     server.start()
     yield server
-    server.end()
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def shared_server(
+    tmp_path_factory: pytest.TempPathFactory, elsewhere: Callable[[], dict[str, str]]
+) -> Iterator[Server]:  # fmt: skip
+    server = Server(tmp_path_factory.mktemp("server"), elsewhere())
+    server.start()
+    yield server
+    server.close()
 
 
 @pytest.fixture

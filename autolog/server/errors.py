@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
+import sqlalchemy as sa
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -51,5 +53,24 @@ async def _http_error(_: Request, error: Exception) -> Response:
     return answer
 
 
-handlers: dict[Any, Any] = {ApiError: _api_error, HTTPException: _http_error}
+_FULL = "53100"
+"""PostgreSQL's word for a full disk."""
+
+
+async def _database_error(_: Request, error: Exception) -> Response:
+    """The database cannot be reached, hangs or is full: clients send again what was not acknowledged."""
+    logging.getLogger("autolog.server").warning("the database cannot be used: %s", error)
+    if getattr(getattr(error, "orig", None), "sqlstate", None) == _FULL:
+        return ApiError(
+            507, "disk_full", "the database's disk is full; nothing was taken, send it again later"
+        ).response()
+    told = ApiError(503, "database", "the server's database cannot be used now; nothing was taken, send it again later")
+    told.headers["Retry-After"] = "2"
+    return told.response()
+
+
+handlers: dict[Any, Any] = {
+    ApiError: _api_error, HTTPException: _http_error, sa.exc.OperationalError: _database_error,
+    sa.exc.InterfaceError: _database_error, sa.exc.TimeoutError: _database_error,
+}  # fmt: skip
 """For Starlette's ``exception_handlers``."""

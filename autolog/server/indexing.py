@@ -11,14 +11,19 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 
-from autolog.server import tables
+from autolog.journal import is_edits, journals
+from autolog.server import database, tables
+from autolog.server.errors import ApiError
+from autolog.server.index_rows import index_rows
+from autolog.server.news_feed import tell
 from autolog.server.storage import Storage
-from autolog.store import entries, fold, reader, schema, summary
+from autolog.store import fold, reader, summary
 from autolog.store.layout import Place
 from autolog.store.summary import RunSummary
 
@@ -27,6 +32,10 @@ __all__ = ["Indexer", "refresh", "remove"]
 _REST = 0.5
 """Least seconds between two looks at one run."""
 _REMEMBERED = 10_000
+_TRIES = 5
+"""As often a run is read again that another server indexes at the same time."""
+_AGAIN = 5.0
+"""Seconds after which a run is looked at again where the database or the storage could not be reached."""
 _RUNNING_EVERY = 20.0
 """Seconds after which runs that seem to run are looked at without news: their heartbeats may have stopped."""
 
@@ -40,22 +49,33 @@ def refresh(engine: sa.Engine, storage: Storage, place: Place) -> RunSummary:
     Raises:
         FileNotFoundError: there is no such run.
     """
-    stamp = storage.stamp(place)
-    known = _known(engine, place)
-    with storage.directory(place) as directory:
-        state = reader.read_state(directory, known.state)
-        seen = summary.summarize(state, directory)
-    for one in summary.descendants(seen):
-        one.directory = ""  # where a server keeps them is nobody else's business
-    if (stamp, seen.status) != (known.stamp, known.status):
-        _write(engine, place, seen, stamp, fold.dump_state(state))
+    for _ in range(_TRIES):
+        known = _known(engine, place)
+        stamp = storage.stamp(place)
+        with storage.directory(place) as directory:
+            state = reader.read_state(directory, known.state)
+            seen = summary.summarize(state, directory, heard=_heard(directory))
+        for one in summary.descendants(seen):
+            one.directory = ""  # where a server keeps them is nobody else's business
+        if (stamp, seen.status) == (known.stamp, known.status):
+            break
+        rows = index_rows(place, seen, stamp, fold.dump_state(state))
+        if _write(engine, storage, place, known, rows):
+            break
     return seen
+
+
+def _heard(directory: Path) -> float:
+    """When bytes of a run came in last, by this machine's clock: those of its sender may be wrong."""
+    times = [path.stat().st_mtime for path in journals(directory) if not is_edits(path.name)]
+    return max(times, default=0.0)
 
 
 def remove(engine: sa.Engine, place: Place) -> None:
     """Take a run out of the index."""
-    with engine.begin() as connection:
-        _delete(connection, place)
+    with database.locked(engine, "index", *place) as connection:
+        if _delete(connection, place):
+            tell(connection, place)
 
 
 class _Known(NamedTuple):
@@ -80,31 +100,29 @@ def _known(engine: sa.Engine, place: Place) -> _Known:
         return _Known()
 
 
-def _write(engine: sa.Engine, place: Place, seen: RunSummary, stamp: str, state: bytes) -> None:
-    fields, metrics = entries.entries_of(seen)
-    run = (
-        seen.id, seen.name, place[0], seen.parent, seen.status, seen.note, float(seen.archived), seen.started_at,
-        seen.ended_at, stamp, entries.dump_row(seen),
-    )  # fmt: skip
-    rows: dict[str, list[tuple[Any, ...]]] = {
-        "runs": [run],
-        "progress": [(state,)],
-        "tags": [(tag,) for tag in dict.fromkeys(seen.tags)],
-        "fields": fields,
-        "metrics": metrics,
-    }
-    with engine.begin() as connection:
+def _write(
+    engine: sa.Engine, storage: Storage, place: Place, known: _Known, rows: dict[str, list[dict[str, Any]]]
+) -> bool:  # fmt: skip
+    """Replace the rows of a run, unless another server has done so since, or the run was taken away: whether it did."""
+    runs = tables.INDEX["runs"].c
+    select = sa.select(runs.stamp).where(runs.project == place[0], runs.run == place[1])
+    with database.locked(engine, "index", *place) as connection:
+        if (connection.execute(select).scalar() or "") != known.stamp or not storage.stamp(place):
+            return False
         _delete(connection, place)
         for name, found in rows.items():
-            columns = [column.name for column in schema.TABLES[name]]
             if found:
-                values = [dict(zip(columns, (*place, *row), strict=True)) for row in found]
-                connection.execute(sa.insert(tables.INDEX[name]), values)
+                connection.execute(sa.insert(tables.INDEX[name]), found)
+        tell(connection, place)
+    return True
 
 
-def _delete(connection: sa.Connection, place: Place) -> None:
+def _delete(connection: sa.Connection, place: Place) -> bool:
+    found = 0
     for table in tables.INDEX.values():
-        connection.execute(sa.delete(table).where((table.c.project == place[0]) & (table.c.run == place[1])))
+        mine = (table.c.project == place[0]) & (table.c.run == place[1])
+        found += connection.execute(sa.delete(table).where(mine)).rowcount
+    return found > 0
 
 
 class Indexer(threading.Thread):
@@ -136,6 +154,12 @@ class Indexer(threading.Thread):
             self._waiting.setdefault(place, max(now, self._looked.get(place, 0.0) + _REST))
             self._news.notify()
 
+    def lag(self) -> tuple[int, float]:
+        """How many runs wait to be looked at, and for how many seconds the first of them could have been."""
+        with self._news:
+            oldest = min(self._waiting.values(), default=None)
+            return len(self._waiting), 0.0 if oldest is None else max(0.0, time.monotonic() - oldest)
+
     def close(self) -> None:
         """End the thread, after the run it is looking at."""
         with self._news:
@@ -145,7 +169,8 @@ class Indexer(threading.Thread):
 
     def run(self) -> None:
         """Until :meth:`close`."""
-        self._catch_up()
+        while not self._reached(self._catch_up) and not self._stop:
+            self._pause(_AGAIN)
         self.ready.set()
         looked = time.monotonic()
         while (place := self._next()) is not None or not self._stop:
@@ -155,7 +180,7 @@ class Indexer(threading.Thread):
                 self._pause(time.monotonic() - begun)
             if time.monotonic() - looked > _RUNNING_EVERY:
                 looked = time.monotonic()
-                self._look_at_running()
+                self._reached(self._look_around)
 
     def _next(self) -> Place | None:
         with self._news:
@@ -178,14 +203,23 @@ class Indexer(threading.Thread):
 
     def _look(self, place: Place) -> None:
         try:
-            refresh(self._engine, self._storage, place)
-        except FileNotFoundError:
-            remove(self._engine, place)
+            self._refresh(place)
+        except (sa.exc.OperationalError, ApiError) as problem:
+            logging.getLogger("autolog.server").warning("cannot index %s/%s now: %s", *place, problem)
+            with self._news:
+                self._waiting[place] = time.monotonic() + _AGAIN
+            return
         except Exception:  # one run's trouble must not end the thread; the run stays as it was indexed
             logging.getLogger("autolog.server").exception("cannot index %s/%s", *place)
             return
         for listener in self.listeners:
             listener(place)
+
+    def _refresh(self, place: Place) -> None:
+        try:
+            refresh(self._engine, self._storage, place)
+        except FileNotFoundError:
+            remove(self._engine, place)
 
     def _pause(self, seconds: float) -> None:
         with self._news:
@@ -196,7 +230,7 @@ class Indexer(threading.Thread):
         """Runs that have changed while no server was there, and those that are gone."""
         runs = tables.INDEX["runs"].c
         with self._engine.connect() as connection:
-            rows = connection.execute(sa.select(runs.project, runs.run, runs.stamp)).tuples()
+            rows = connection.execute(sa.select(runs.project, runs.run, runs.stamp))
             known = {(project, run): stamp for project, run, stamp in rows}
         found = dict(self._storage.places())
         for place in known.keys() - found.keys():
@@ -207,10 +241,21 @@ class Indexer(threading.Thread):
             if known.get(place) != stamp:
                 self._look(place)
 
-    def _look_at_running(self) -> None:
+    @staticmethod
+    def _reached(work: Callable[[], None]) -> bool:
+        """Whether what was asked for could be done: the database and the storage answer."""
+        try:
+            work()
+        except (sa.exc.OperationalError, ApiError) as problem:
+            logging.getLogger("autolog.server").warning("cannot look for runs to index now: %s", problem)
+            return False
+        return True
+
+    def _look_around(self) -> None:
+        """Runs that seem to run, and what a server took that is gone."""
         runs = tables.INDEX["runs"].c
         with self._engine.connect() as connection:
-            running = connection.execute(sa.select(runs.project, runs.run).where(runs.status == "running")).tuples()
+            running = connection.execute(sa.select(runs.project, runs.run).where(runs.status == "running"))
             places = [(project, run) for project, run in running]
-        for place in places:
+        for place in (*places, *self._storage.behind()):
             self.changed(place)

@@ -8,6 +8,9 @@ import uvicorn
 
 from autolog.server.app import application
 from autolog.server.compaction import Compactor
+from autolog.server.database import is_postgres
+from autolog.server.housekeeping import Housekeeper
+from autolog.server.news_feed import Feed
 from autolog.server.service import Service
 
 __all__ = ["serve"]
@@ -43,8 +46,13 @@ def serve(service: Service, host: str, port: int, *, compact_after: float = 60.0
         port: port to listen on; 0: any that is free.
         compact_after: seconds for which a run that has ended must have been quiet to be compacted.
     """
+    housekeeper = Housekeeper(service)
     compactor = Compactor(service.engine, service.storage, service.data, compact_after)
+    feed = Feed(service.engine, service.news) if is_postgres(service.engine) else None
+    if feed is not None:
+        feed.start()
     service.indexer.start()
+    housekeeper.start()
     compactor.start()
     config = uvicorn.Config(
         application(service), host=host, port=port, log_level="warning", access_log=False, server_header=False,
@@ -54,5 +62,9 @@ def serve(service: Service, host: str, port: int, *, compact_after: float = 60.0
     try:
         _Server(config, service).run()
     finally:
+        housekeeper.close()
         compactor.close()
         service.indexer.close()
+        if feed is not None:
+            feed.close()
+        service.storage.close()

@@ -7,11 +7,13 @@ from pathlib import Path
 import msgspec
 import sqlalchemy as sa
 
+from autolog.server.database import is_postgres
 from autolog.server.indexing import Indexer
 from autolog.server.limits import Limits
 from autolog.server.live_news import News
 from autolog.server.storage import Storage
-from autolog.server.storage_local import LocalStorage
+from autolog.server.storing import news_of, storage_of
+from autolog.server.usage import Usage
 from autolog.store.growing import Kept
 
 __all__ = ["Service", "service"]
@@ -29,14 +31,22 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     news: News
     kept: Kept = msgspec.field(default_factory=Kept)
     """Points of runs that still run, ready for charts."""
+    usage: Usage
+    """What projects hold, and may hold."""
     limits: Limits = Limits()
     trust_proxy: bool = False
     """Every request comes through a proxy of ours: what it says of the browser's address and host is believed."""
 
 
-def service(data: Path, engine: sa.Engine) -> Service:
+def service(
+    data: Path, engine: sa.Engine, limits: Limits = Limits(), *, assets: str = ""  # noqa: B008  (it is frozen)
+) -> Service:  # fmt: skip
     """A server over a data directory and a database of this version's schema; its index thread is to be started."""
-    storage = LocalStorage(data)
-    indexer, news = Indexer(engine, storage), News()
-    indexer.listeners.append(news.tell)
-    return Service(data=data, engine=engine, storage=storage, indexer=indexer, news=news)
+    storage = storage_of(data, engine, assets)
+    indexer, news = Indexer(engine, storage), news_of(engine)
+    if not is_postgres(engine):  # it tells all servers itself, and this one hears it from there
+        indexer.listeners.append(news.tell)
+    return Service(
+        data=data, engine=engine, storage=storage, indexer=indexer, news=news, usage=Usage(engine, storage, limits),
+        limits=limits,
+    )  # fmt: skip

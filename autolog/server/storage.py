@@ -93,11 +93,11 @@ class Storage(Protocol):
             ApiError: 409 ``gap`` or ``conflict``; 422 ``hash``: the whole has another one, and all pieces are dropped.
         """
 
-    def keep(self, place: Place, path: str, source: Path) -> None:
-        """Store a file that the server has made of a run (``metrics.parquet``), in place of an older one."""
-
     def open(self, place: Place, path: str) -> Stored | None:
         """A file or console of a run; ``None``: there is none."""
+
+    def pack(self, place: Place) -> None:
+        """The run has ended and is quiet: keep its journals where that costs least. They stay what they are."""
 
     def files(self, place: Place) -> list[tuple[str, int]]:
         """Path and size of everything of a run that is no journal, sorted by path."""
@@ -105,7 +105,7 @@ class Storage(Protocol):
     # -- runs ----------------------------------------------------------------------------------------------------------
 
     def directory(self, place: Place) -> AbstractContextManager[Path]:
-        """A local directory with a run's journals as of now, and its ``metrics.parquet`` if it has one.
+        """A local directory with a run's journals as of now.
 
         For the readers of :mod:`autolog.store`. Nothing is written there, and it is gone after the block.
 

@@ -81,9 +81,6 @@ class LocalStorage:
     def _part(self, place: Place, digest: str) -> Path:
         return self.root / _PARTS / place[0] / place[1] / digest
 
-    def keep(self, place: Place, path: str, source: Path) -> None:
-        _copy(source, self._run(place) / path)
-
     def open(self, place: Place, path: str) -> Stored | None:
         directory = self._run(place)
         file = directory / path
@@ -91,6 +88,9 @@ class LocalStorage:
             return None
         stat = file.stat()
         return Stored(stat.st_size, f"{stat.st_mtime_ns}-{stat.st_size}", lambda a, b: _pieces(file, a, b), file)
+
+    def pack(self, place: Place) -> None:
+        """A directory is cheap already."""
 
     def files(self, place: Place) -> list[tuple[str, int]]:
         directory = self._run(place)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-__all__ = ["chunks", "files", "garbage", "metadata", "news", "pieces", "streams"]
+__all__ = ["chunks", "files", "garbage", "metadata", "news", "pieces", "published", "streams"]
 
 metadata = sa.MetaData()
 
@@ -67,4 +67,12 @@ garbage = sa.Table(  # objects that nothing names any more, to be deleted
     sa.Column("project", sa.Text, primary_key=True),
     sa.Column("object", sa.Text, primary_key=True),
     sa.Column("since", sa.Double, nullable=False),
+)
+
+published = sa.Table(  # objects that other programs read in place, by their names, which begin with the project
+    "published",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
 )

@@ -1,6 +1,17 @@
 """Fixtures of the server's tests."""
 
-from tests.servers import eventually, own_server, server, shared_server
+import pytest
+
+from tests.servers import elsewhere, eventually, own_server, server, shared_server, storage_kind
 from tests.stores import bucket, database_url, postgres
 
-__all__ = ["bucket", "database_url", "eventually", "own_server", "postgres", "server", "shared_server"]
+__all__ = [
+    "bucket", "database_url", "elsewhere", "eventually", "own_server", "postgres", "pytest_generate_tests", "server",
+    "shared_server", "storage_kind",
+]  # fmt: skip
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    kinds = getattr(metafunc.module, "STORAGES", ["local"])
+    if "storage_kind" in metafunc.fixturenames and len(kinds) > 1:
+        metafunc.parametrize("storage_kind", kinds, indirect=True, scope="module")

@@ -181,6 +181,9 @@ def _storage() -> None:
         sa.Column("object", text, nullable=False),
     )
     op.create_table("garbage", *_keys("project", "object"), sa.Column("since", sa.Double, nullable=False))
+    op.create_table(
+        "published", *_keys("key"), sa.Column("version", text, nullable=False), sa.Column("size", number, nullable=False)
+    )
     op.create_table("news", *_keys("project"), sa.Column("number", number, nullable=False))
 
 

@@ -1,0 +1,57 @@
+"""A run's summary → the rows of the server's index, as both databases can hold them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autolog.store import entries, schema
+from autolog.store.layout import Place
+from autolog.store.summary import RunSummary
+
+__all__ = ["index_rows"]
+
+_LONGEST_KEY = 1500
+"""Bytes of a name: PostgreSQL's indexes hold no longer ones. The journals, and the run itself, have all of it."""
+
+
+def index_rows(place: Place, seen: RunSummary, stamp: str, state: bytes) -> dict[str, list[dict[str, Any]]]:
+    """What the index holds of a run, by table.
+
+    Texts are told without U+0000, which PostgreSQL does not take, and with lone surrogates replaced.
+    """
+    fields, metrics = entries.entries_of(seen)
+    run = (
+        seen.id, seen.name, place[0], seen.parent, seen.status, seen.note, float(seen.archived), seen.started_at,
+        seen.ended_at, stamp, entries.dump_row(seen),
+    )  # fmt: skip
+    values: dict[str, list[tuple[Any, ...]]] = {
+        "runs": [run],
+        "progress": [(state,)],
+        "tags": [(tag,) for tag in seen.tags],
+        "fields": fields,
+        "metrics": metrics,
+    }
+    return {name: _rows(name, place, found) for name, found in values.items()}
+
+
+def _rows(table: str, place: Place, found: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    columns = schema.TABLES[table]
+    rows = {}
+    for values in found:
+        row = {
+            column.name: _held(value, key=column.key)
+            for column, value in zip(columns, (*place, *values), strict=True)
+        }  # fmt: skip
+        rows[tuple(row[column.name] for column in columns if column.key)] = row
+    return list(rows.values())
+
+
+def _held(value: Any, *, key: bool) -> Any:
+    if not isinstance(value, str):
+        return value
+    if "\0" in value:
+        value = value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    if value.isascii() and not (key and len(value) > _LONGEST_KEY):
+        return value
+    data = value.encode("utf-8", "replace")
+    return data[:_LONGEST_KEY].decode("utf-8", "ignore") if key else data.decode()
