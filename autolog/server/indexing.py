@@ -145,7 +145,7 @@ class Indexer(threading.Thread):
         """Runs to be looked at, and when at the earliest."""
         self._looked: dict[Place, float] = {}
         """When runs were looked at last."""
-        self._stop = False
+        self._ended = False
 
     def changed(self, place: Place) -> None:
         """A run has news."""
@@ -163,17 +163,17 @@ class Indexer(threading.Thread):
     def close(self) -> None:
         """End the thread, after the run it is looking at."""
         with self._news:
-            self._stop = True
+            self._ended = True
             self._news.notify()
         self.join()
 
     def run(self) -> None:
         """Until :meth:`close`."""
-        while not self._reached(self._catch_up) and not self._stop:
+        while not self._reached(self._catch_up) and not self._ended:
             self._pause(_AGAIN)
         self.ready.set()
         looked = time.monotonic()
-        while (place := self._next()) is not None or not self._stop:
+        while (place := self._next()) is not None or not self._ended:
             if place is not None:
                 begun = time.monotonic()
                 self._look(place)
@@ -184,7 +184,7 @@ class Indexer(threading.Thread):
 
     def _next(self) -> Place | None:
         with self._news:
-            while not self._stop:
+            while not self._ended:
                 now = time.monotonic()
                 due = min(self._waiting.items(), key=lambda item: item[1], default=None)
                 if due is not None and due[1] <= now:
@@ -223,8 +223,8 @@ class Indexer(threading.Thread):
 
     def _pause(self, seconds: float) -> None:
         with self._news:
-            if not self._stop:
-                self._news.wait_for(lambda: self._stop, min(seconds, 1.0))
+            if not self._ended:
+                self._news.wait_for(lambda: self._ended, min(seconds, 1.0))
 
     def _catch_up(self) -> None:
         """Runs that have changed while no server was there, and those that are gone."""
@@ -236,7 +236,7 @@ class Indexer(threading.Thread):
         for place in known.keys() - found.keys():
             remove(self._engine, place)
         for place, stamp in found.items():
-            if self._stop:
+            if self._ended:
                 return
             if known.get(place) != stamp:
                 self._look(place)

@@ -109,8 +109,8 @@ class RemoteFiles:
         self._objects.put(key, data)
         values = {"project": place[0], "run": place[1], "sha256": digest, "begin": begin, "size": len(data)}
         with self._engine.begin() as connection:
-            taken = connection.execute(insert(pieces).values(**values, object=key).on_conflict_do_nothing())
-            if not taken.rowcount:
+            added = insert(pieces).values(**values, object=key).on_conflict_do_nothing().returning(pieces.c.begin)
+            if connection.execute(added).first() is None:
                 discard(connection, place[0], [key])
         return self._pieces(place, digest)
 

@@ -28,6 +28,7 @@ _APPEND = sa.text(
     "WITH grown AS (UPDATE streams SET size = size + :length, changed_at = date_part('epoch', clock_timestamp())"
     " WHERE project = :project AND run = :run AND name = :name AND removed = 0 AND size = :begin RETURNING stream)"
     " INSERT INTO chunks (project, stream, begin, data) SELECT :project, stream, :begin, :data FROM grown"
+    " RETURNING begin"
 )
 """The usual case in one round trip: the bytes belong where the stream ends. It is decided under the row's lock."""
 
@@ -108,7 +109,7 @@ class Streams:
     def _append(self, place: Place, name: str, offset: int, data: bytes) -> bool:
         values = {"project": place[0], "run": place[1], "name": name, "begin": offset, "length": len(data)}
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            return connection.execute(_APPEND, {**values, "data": data}).rowcount == 1
+            return connection.execute(_APPEND, {**values, "data": data}).first() is not None
 
     def extend(self, place: Place, name: str, header: bytes, data: bytes) -> int:
         """See :meth:`autolog.server.storage.Storage.extend`."""

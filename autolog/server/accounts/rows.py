@@ -12,7 +12,8 @@ __all__ = ["insert_once", "put"]
 
 def insert_once(connection: sa.Connection, table: sa.Table, **values: Any) -> bool:
     """Insert a row unless there is one with its key; whether it was inserted."""
-    return connection.execute(_insert(connection, table).values(**values).on_conflict_do_nothing()).rowcount > 0
+    added = _insert(connection, table).values(**values).on_conflict_do_nothing().returning(*table.primary_key)
+    return connection.execute(added).first() is not None  # PostgreSQL's driver counts no inserted rows
 
 
 def put(connection: sa.Connection, table: sa.Table, **values: Any) -> None:
