@@ -33,6 +33,8 @@ _HINTS = (
     "://",
 )
 _LONG = 14
+_SHORT = 200
+_REMEMBERED = 4096
 _NAME = re.compile(
     r"(?<![\w.\-])(?P<dashes>-{0,2})(?P<name>[A-Za-z_][\w.\-]{1,80})(?P<quote>(?:\\?[\"'])?)\]?"
     r"(?P<between>[ \t]{0,8}(?:=>|:=|==?|:(?!//|:))[ \t]{0,8}|[ \t]+|,[ \t]*)"
@@ -74,6 +76,8 @@ class Redactor:
         self._extra = tuple(name.lower().replace("-", "_") for name in extra_names if name)
         self._hints = (*_HINTS, *self._extra)
         self._known: set[str] = set()
+        self._harmless: set[str] = set()
+        """Short texts without a secret: names and values of parameters come again with every fit."""
         self._known_pattern: re.Pattern[str] | None = None
         if enabled:
             for name, value in (os.environ if environment is None else environment).items():
@@ -87,8 +91,16 @@ class Redactor:
 
     def text(self, text: str, where: str = "text") -> str:
         """``text`` with the secrets in it masked; the very same object where there are none."""
+        if text in self._harmless:
+            return text
         masked = self._text(text, where, code=False)
-        return text if masked == text else masked
+        if masked != text:
+            return masked
+        if len(text) <= _SHORT:
+            if len(self._harmless) >= _REMEMBERED:
+                self._harmless.clear()
+            self._harmless.add(text)
+        return text
 
     def code(self, text: str, where: str = "source") -> str:
         """Like :meth:`text`, for source and patches: a name's value is a secret only where it is a literal.
@@ -169,6 +181,7 @@ class Redactor:
         plain = value.isdigit() or (len(value) < 12 and value.isalpha() and value.islower())
         if self.enabled and len(value) >= 8 and not plain and value[0] not in "/~." and value not in self._known:
             self._known.add(value)
+            self._harmless.clear()
             longest_first = sorted(self._known, key=len, reverse=True)
             self._known_pattern = re.compile("|".join(map(re.escape, longest_first)))
 

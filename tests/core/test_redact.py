@@ -370,3 +370,17 @@ def test_noise_is_noticed() -> None:
     found = sum(is_random(_noise(40, seed=n)) for n in range(1000))
     assert found >= 970
     assert not any(is_random(_noise(40, "0123456789abcdef", seed=n)) for n in range(1000))
+
+
+def test_a_text_that_was_harmless_is_masked_once_it_is_known_as_a_secret() -> None:
+    redactor = Redactor(environment={})
+    assert redactor.text("Quince-7-Marmalade") == "Quince-7-Marmalade"
+    redactor.learn("Quince-7-Marmalade")
+    assert redactor.text("Quince-7-Marmalade") == MASK
+
+
+def test_texts_without_a_secret_are_remembered_within_bounds() -> None:
+    redactor = Redactor(environment={})
+    for number in range(10_000):
+        assert redactor.text(f"line {number}") == f"line {number}"
+    assert len(redactor._harmless) <= 4096
