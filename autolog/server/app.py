@@ -5,14 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
-from autolog.server import editing, errors, files, ingest, live, openapi, reading, series, uploads
+from autolog.server import (
+    bulk,
+    editing,
+    errors,
+    files,
+    ingest,
+    keeping,
+    live,
+    monitoring,
+    openapi,
+    pages,
+    reading,
+    series,
+    uploads,
+)
 from autolog.server.accounts import endpoints as accounts
 from autolog.server.endpoint import Endpoint, answer, routes
 from autolog.server.errors import ApiError
-from autolog.server.requests import service_of
+from autolog.server.gate import Gate
+from autolog.server.observing import Observed
+from autolog.server.requests import in_thread, service_of
 from autolog.server.service import Service
 from autolog.server.shapes import Version
 from autolog.version import VERSION
@@ -26,15 +43,19 @@ async def alive(_: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """The index has caught up with what was there when the server started."""
-    if not service_of(request).indexer.ready.is_set():
+    """The index has caught up with what was there when the server started, and nobody has told the server to end."""
+    service = service_of(request)
+    if service.stopping.is_set():
+        raise ApiError(503, "stopping", "the server is ending")
+    if not service.indexer.ready.is_set():
         raise ApiError(503, "starting", "the index is still catching up")
+    await in_thread(service.storage.check)
     return answer(Version(status="ready", version=VERSION))
 
 
 ENDPOINTS = [
     Endpoint("GET", "/healthz", alive, "Whether the process answers.", gives=Version, open=True),
-    Endpoint("GET", "/readyz", ready, "Whether the index has caught up.", gives=Version, errors=(503,), open=True),
+    Endpoint("GET", "/readyz", ready, "Whether the server should be asked.", gives=Version, errors=(503,), open=True),
     Endpoint("GET", "/api/v1/openapi.json", openapi.serve, "This document.", gives=dict[str, Any], open=True),
     *accounts.ENDPOINTS,
     *ingest.ENDPOINTS,
@@ -43,13 +64,21 @@ ENDPOINTS = [
     *series.ENDPOINTS,
     *files.ENDPOINTS,
     *editing.ENDPOINTS,
+    *bulk.ENDPOINTS,
+    *keeping.ENDPOINTS,
     *live.ENDPOINTS,
+    *monitoring.ENDPOINTS,
 ]
 
 
 def application(service: Service) -> Starlette:
     """The ASGI application of a server."""
-    app = Starlette(routes=[*routes(ENDPOINTS)], exception_handlers=errors.handlers)
+    paths = {each.function: each.path for each in ENDPOINTS}
+    app = Starlette(
+        routes=[*routes(ENDPOINTS), *pages.ROUTES],
+        exception_handlers=errors.handlers,
+        middleware=[Middleware(Observed, meter=service.meter, routes=paths), Middleware(Gate, limits=service.limits)],
+    )
     app.state.service = service
     app.state.openapi = openapi.document(ENDPOINTS)
     return app

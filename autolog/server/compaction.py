@@ -56,17 +56,17 @@ class Compactor(threading.Thread):
         self._holder = secrets.token_hex(8)
         self._seen: dict[Place, tuple[str, float]] = {}
         """Runs that are to be compacted: what their journals were, and since when."""
-        self._stop = threading.Event()
+        self._ended = threading.Event()
 
     def close(self) -> None:
         """End the thread; what is half done is dropped."""
-        self._stop.set()
+        self._ended.set()
         self.join()
 
     def run(self) -> None:
         """Until :meth:`close`."""
         shutil.rmtree(self._work, ignore_errors=True)
-        while not self._stop.wait(min(_EVERY, max(self._after, 0.1))):
+        while not self._ended.wait(min(_EVERY, max(self._after, 0.1))):
             try:
                 if leasing.hold(self._engine, _LEASE, self._holder, 3 * _EVERY):
                     self._round()
@@ -82,7 +82,7 @@ class Compactor(threading.Thread):
             for place, stamp in due.items()
         }
         for place, (stamp, since) in list(self._seen.items()):
-            if now - since >= self._after and not self._stop.is_set():
+            if now - since >= self._after and not self._ended.is_set():
                 leasing.hold(self._engine, _LEASE, self._holder, 3 * _EVERY)
                 self._one(place, stamp)
         for place in self._orphans():
@@ -120,7 +120,7 @@ class Compactor(threading.Thread):
             logging.getLogger("autolog.server").exception("cannot compact %s/%s", *place)
             self._seen[place] = (stamp, time.monotonic() + _AGAIN)
             return
-        if not self._stop.is_set():
+        if not self._ended.is_set():
             self._note(place, stamp)
 
     def _publish(self, place: Place, size: int) -> None:
@@ -130,8 +130,8 @@ class Compactor(threading.Thread):
             if size <= _SMALL:
                 compact.compact(directory, folder)
             else:
-                _in_process(directory, folder, self._stop.is_set)
-            if self._stop.is_set():
+                _in_process(directory, folder, self._ended.is_set)
+            if self._ended.is_set():
                 return
             for file in (FILE, CHART):  # whoever finds the second finds the first
                 if (folder / file).exists():

@@ -10,6 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from autolog.server.noting import note
+
 __all__ = ["ApiError", "handlers"]
 
 
@@ -39,6 +41,7 @@ class ApiError(Exception):
 
 async def _api_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)  # noqa: S101  registered for this class only
+    note(code=error.code)
     return error.response()
 
 

@@ -9,12 +9,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from autolog import events
-from autolog.server import body, names
+from autolog.server import body, deleting, names
 from autolog.server.addressing import writable_run
+from autolog.server.admission import admit
 from autolog.server.endpoint import Endpoint, Query, answer
 from autolog.server.errors import ApiError
 from autolog.server.requests import in_thread, number
+from autolog.server.service import Service
 from autolog.server.shapes import Appended, Journals
+from autolog.store.layout import Place
 
 __all__ = ["ENDPOINTS", "append", "state"]
 
@@ -25,8 +28,12 @@ _decoder = msgspec.json.Decoder(msgspec.Raw)
 async def state(request: Request) -> Response:
     """How much of each journal of a run is here, so that a client goes on from there."""
     service, project, run = await writable_run(request)
-    found = await in_thread(service.storage.sizes, (project, run))
-    return answer(Journals(journals=found))
+    return answer(Journals(journals=await in_thread(_sizes, service, (project, run))))
+
+
+def _sizes(service: Service, place: Place) -> dict[str, int]:
+    deleting.check(service.engine, place)
+    return service.storage.sizes(place)
 
 
 async def append(request: Request) -> Response:
@@ -39,9 +46,17 @@ async def append(request: Request) -> Response:
     _check_lines(data, service.limits.line, int(damaged) if damaged.isdigit() else 0)
     if offset == 0:
         _check_header(data, run)
-    size = await in_thread(service.storage.append, (project, run), name, offset, data)
-    service.indexer.changed((project, run))
+    size = await in_thread(_append, service, (project, run), name, offset, data)
+    service.meter.journal_bytes += len(data)
+    service.meter.journal_records += data.count(b"\n")
     return answer(Appended(size=size))
+
+
+def _append(service: Service, place: Place, name: str, offset: int, data: bytes) -> int:
+    admit(service, place, len(data), begins=offset == 0)
+    size = service.storage.append(place, name, offset, data)
+    service.indexer.changed(place)
+    return size
 
 
 def _check_lines(data: bytes, longest: int, damaged: int) -> None:
@@ -97,10 +112,10 @@ def _check_header(data: bytes, run: str) -> None:
 
 _RUN = "/api/v1/projects/{project}/runs/{run}"
 ENDPOINTS = [
-    Endpoint("GET", f"{_RUN}/journals", state, "How much of each journal is here.", gives=Journals, errors=(422,)),
+    Endpoint("GET", f"{_RUN}/journals", state, "How much of each journal is here.", gives=Journals, errors=(410, 422)),
     Endpoint(
         "POST", f"{_RUN}/journals/{{journal}}", append, "Take whole lines of a journal at an offset.", takes=bytes,
-        gives=Appended, errors=(400, 409, 413, 415, 422, 503, 507),
+        gives=Appended, errors=(409, 410, 422, 503, 507),
         query=(Query("offset", int, "where the first byte belongs", required=True),),
     ),
 ]  # fmt: skip

@@ -13,7 +13,6 @@ from autolog.server.access import Principal
 from autolog.server.accounts.identify import Credentials, identify
 from autolog.server.accounts.sessions import COOKIE
 from autolog.server.errors import ApiError
-from autolog.server.noting import note
 from autolog.server.service import Service
 
 __all__ = ["asking", "credentials", "in_thread", "number", "service_of", "truth"]
@@ -61,10 +60,7 @@ async def asking(request: Request) -> Principal | None:
     given = credentials(request)
     if given is None:
         return None
-    who = await in_thread(identify, service_of(request).engine, given, request.path_params.get("project"))
-    if who is not None:
-        note(request.scope, user=who.user)
-    return who
+    return await in_thread(identify, service_of(request).engine, given, request.path_params.get("project"))
 
 
 def truth(request: Request, name: str) -> bool:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import math
+import os
 import sys
+import time
+from types import FrameType
 
 import uvicorn
 
@@ -20,9 +25,11 @@ _GRACE = 10
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(self, config: uvicorn.Config, service: Service, drain: float) -> None:
         super().__init__(config)
         self.service = service
+        self.drain = drain
+        self.stop_at = math.inf
 
     async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]  # uvicorn's socket
         await super().startup(sockets)  # type: ignore[arg-type]  # the same
@@ -32,12 +39,23 @@ class _Server(uvicorn.Server):
                 sys.stderr.write(f"autolog server: http://{host}:{port}\n")
         sys.stderr.flush()
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  uvicorn's
+        """The first signal ends the server gracefully, with exit code 0; the second at once."""
+        if self.service.stopping.is_set():
+            os._exit(128 + sig)
+        self.service.stopping.set()  # /readyz says so from now on
+        self.stop_at = time.monotonic() + self.drain
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether it is time to end."""
+        return await super().on_tick(counter) or time.monotonic() >= self.stop_at
+
     async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]  # the same
         self.service.news.close()
         await super().shutdown(sockets)  # type: ignore[arg-type]  # the same
 
 
-def serve(service: Service, host: str, port: int, *, compact_after: float = 60.0) -> None:
+def serve(service: Service, host: str, port: int, *, compact_after: float = 60.0, drain: float = 0.0) -> None:
     """Serve until SIGTERM or Ctrl-C.
 
     Args:
@@ -45,6 +63,8 @@ def serve(service: Service, host: str, port: int, *, compact_after: float = 60.0
         host: address to listen on.
         port: port to listen on; 0: any that is free.
         compact_after: seconds for which a run that has ended must have been quiet to be compacted.
+        drain: seconds from SIGTERM, or Ctrl-C, to when no more connections are taken. Meanwhile ``/readyz`` tells a
+            balancer to ask others.
     """
     housekeeper = Housekeeper(service)
     compactor = Compactor(service.engine, service.storage, service.data, compact_after)
@@ -55,12 +75,12 @@ def serve(service: Service, host: str, port: int, *, compact_after: float = 60.0
     housekeeper.start()
     compactor.start()
     config = uvicorn.Config(
-        application(service), host=host, port=port, log_level="warning", access_log=False, server_header=False,
+        application(service), host=host, port=port, log_config=None, access_log=False, server_header=False,
         proxy_headers=False,  # whose word is taken is told by `Service.trust_proxy`
         timeout_graceful_shutdown=_GRACE, h11_max_incomplete_event_size=64 << 10, lifespan="off",
     )  # fmt: skip
     try:
-        _Server(config, service).run()
+        _Server(config, service, drain).run()
     finally:
         housekeeper.close()
         compactor.close()
@@ -68,3 +88,4 @@ def serve(service: Service, host: str, port: int, *, compact_after: float = 60.0
         if feed is not None:
             feed.close()
         service.storage.close()
+        logging.getLogger("autolog.server").info("the server has ended")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,7 @@ from autolog.server.database import is_postgres
 from autolog.server.indexing import Indexer
 from autolog.server.limits import Limits
 from autolog.server.live_news import News
+from autolog.server.metering import Meter
 from autolog.server.storage import Storage
 from autolog.server.storing import news_of, storage_of
 from autolog.server.usage import Usage
@@ -31,6 +33,10 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     news: News
     kept: Kept = msgspec.field(default_factory=Kept)
     """Points of runs that still run, ready for charts."""
+    meter: Meter = msgspec.field(default_factory=Meter)
+    """Counts of this process."""
+    stopping: threading.Event = msgspec.field(default_factory=threading.Event)
+    """The server is told to end: it answers what comes, and says that it should be asked no more."""
     usage: Usage
     """What projects hold, and may hold."""
     limits: Limits = Limits()

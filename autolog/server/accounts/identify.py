@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from autolog.server import access, tables
 from autolog.server.access import Principal, Role, hashed, least
+from autolog.server.noting import note
 
 __all__ = ["IDLE", "SHARE_PREFIX", "Credentials", "by_secret", "by_session", "identify"]
 
@@ -54,8 +55,11 @@ def identify(engine: sa.Engine, given: Credentials | None, project: str | None =
         return None
     with engine.connect() as connection:
         if given.secret:
-            return by_secret(connection, given.secret, project)
-        who, due = by_session(connection, given.session, project)
+            who, due = by_secret(connection, given.secret, project), False
+        else:
+            who, due = by_session(connection, given.session, project)
+    if who is not None:
+        note(user=who.user)
     if who is not None and due:
         seen = sa.update(tables.sessions).where(tables.sessions.c.hash == who.session).values(seen_at=time.time())
         with engine.begin() as connection:
