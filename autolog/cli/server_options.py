@@ -11,11 +11,11 @@ import typer
 
 from autolog.cli.errors import CommandError
 from autolog.server import database
-from autolog.server.limits import Limits
+from autolog.server.limits import Limits, from_environment
 from autolog.server.service import Service, service
 from autolog.server.storing import StorageError
 
-__all__ = ["DATA", "Assets", "Data", "Database", "engine_of", "service_of"]
+__all__ = ["DATA", "Assets", "Data", "Database", "engine_of", "limits", "service_of"]
 
 Data = Annotated[
     Path, typer.Option("--data", help="Data directory.", envvar="AUTOLOG_SERVER_DATA", show_default=True)
@@ -52,13 +52,25 @@ def engine_of(data: Path, url: str = "") -> sa.Engine:
     return engine
 
 
-def service_of(data: Path, engine: sa.Engine, assets: str = "", limits: Limits | None = None) -> Service:
+def limits() -> Limits:
+    """The server's limits, as the variables ``AUTOLOG_SERVER_…`` say.
+
+    Raises:
+        CommandError: one of them says nothing that it can.
+    """
+    try:
+        return from_environment(os.environ)
+    except ValueError as error:
+        raise CommandError(str(error), code=2) from None
+
+
+def service_of(data: Path, engine: sa.Engine, assets: str = "", most: Limits | None = None) -> Service:
     """All that a server has, for a command that works with the runs.
 
     Raises:
         CommandError: the settings do not go together.
     """
     try:
-        return service(data.absolute(), engine, limits or Limits(), assets=assets)
+        return service(data.absolute(), engine, most or Limits(), assets=assets)
     except StorageError as error:
         raise CommandError(str(error)) from None

@@ -12,6 +12,7 @@ from autolog import events
 from autolog.server import body, deleting, names
 from autolog.server.addressing import writable_run
 from autolog.server.admission import admit
+from autolog.server.depth import DEEPEST, is_deep
 from autolog.server.endpoint import Endpoint, Query, answer
 from autolog.server.errors import ApiError
 from autolog.server.requests import in_thread, number
@@ -73,6 +74,11 @@ def _check_lines(data: bytes, longest: int, damaged: int) -> None:
     for number_of_line, line in enumerate(data[:-1].split(b"\n"), 1):
         if len(line) > longest:
             raise ApiError(413, "line_too_long", f"line {number_of_line} is longer than {longest} bytes", limit=longest)
+        if len(line) > DEEPEST and is_deep(line):
+            raise ApiError(
+                422, "too_deep", f"line {number_of_line} is nested deeper than {DEEPEST}", line=number_of_line,
+                byte=position, limit=DEEPEST,
+            )  # fmt: skip
         if line and not _is_object(line):
             damaged -= 1
             if damaged < 0:

@@ -81,7 +81,7 @@ def _fold_lines(lines: list[bytes], state: RunState, file: FileState) -> None:
                 fold_metrics(node, file.clock, record)
             else:
                 fold(state, file, record)
-        except (msgspec.MsgspecError, ValueError):
+        except (msgspec.MsgspecError, ValueError, RecursionError):  # the last of a line nested beyond reason
             _count_odd_line(line, file)
 
 
@@ -93,6 +93,6 @@ def _count_odd_line(line: bytes, file: FileState) -> None:
         if events.decode(line) is None:
             file.unknown += 1
             return
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         pass
     file.broken += 1
