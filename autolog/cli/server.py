@@ -10,7 +10,7 @@ _MISSING = "autolog server needs packages that are not installed here ({missing}
 
 
 def server(words: list[str]) -> int:
-    """``autolog server [start|init|token|tokens|revoke] …``.
+    """``autolog server [start|init|users|token …] …``.
 
     Args:
         words: those after ``autolog server``.

@@ -12,7 +12,7 @@ from autolog.server.accounts.rows import put
 from autolog.server.accounts.shapes import Member
 from autolog.server.errors import ApiError
 
-__all__ = ["Circle", "has_admin", "listed", "of_project", "of_workspace", "remove", "set_role"]
+__all__ = ["Circle", "has_admin", "join", "listed", "of_project", "of_workspace", "remove", "set_role"]
 
 
 class Circle:
@@ -48,6 +48,12 @@ def listed(connection: sa.Connection, circle: Circle) -> list[Member]:
     return [Member(user=name, role=role, workspace=None if circle.project else circle.name) for name, role in rows]
 
 
+def join(connection: sa.Connection, origin: Origin, circle: Circle, name: str, role: Role) -> None:
+    """Make a user a member, of a project too that has no admin yet but the server's."""
+    put(connection, circle.table, **{circle.key: circle.name}, user_name=name, role=role)
+    _note(connection, origin, circle, "member_set", name, role=role)
+
+
 def set_role(connection: sa.Connection, origin: Origin, circle: Circle, name: str, role: Role) -> None:
     """Make a user a member, or change what they may do.
 
@@ -56,9 +62,10 @@ def set_role(connection: sa.Connection, origin: Origin, circle: Circle, name: st
     """
     users.user(connection, name)
     _lock(connection, circle)
-    put(connection, circle.table, **{circle.key: circle.name}, user_name=name, role=role)
-    _check_admins(connection, circle)
-    _note(connection, origin, circle, "member_set", name, role=role)
+    had_admin = has_admin(connection, circle)
+    join(connection, origin, circle, name, role)
+    if had_admin:
+        _check_admins(connection, circle)
 
 
 def remove(connection: sa.Connection, origin: Origin, circle: Circle, name: str) -> None:
@@ -68,9 +75,11 @@ def remove(connection: sa.Connection, origin: Origin, circle: Circle, name: str)
         ApiError: 404: they are none; 409: nobody would be left who may change it.
     """
     _lock(connection, circle)
+    had_admin = has_admin(connection, circle)
     if not connection.execute(sa.delete(circle.table).where(circle.mine, circle.table.c.user_name == name)).rowcount:
         raise ApiError(404, "not_found", f"{name[:80]!r} is no member of {circle.name!r} itself")
-    _check_admins(connection, circle)
+    if had_admin:
+        _check_admins(connection, circle)
     _note(connection, origin, circle, "member_removed", name)
 
 

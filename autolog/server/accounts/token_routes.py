@@ -19,7 +19,7 @@ from autolog.server.endpoint import Endpoint, answer, decoded
 from autolog.server.errors import ApiError
 from autolog.server.requests import asking, in_thread, service_of
 
-__all__ = ["ENDPOINTS", "check_days", "create", "mine", "revoke"]
+__all__ = ["ENDPOINTS", "check_days", "create", "mine", "note_made", "revoke"]
 
 _LONGEST = 36_500
 _TOKENS = tables.tokens.c
@@ -94,17 +94,22 @@ def _create(engine: sa.Engine, who: Principal, origin: Origin, given: NewToken) 
         token = access.issue_token(
             connection, who.user, given.role, project=project, label=given.label, days=days, made_by=who.token
         )
-        row = connection.execute(sa.select(tables.tokens).where(_TOKENS.hash == access.hashed(token))).mappings().one()
-        auditing.note(
-            connection,
-            origin,
-            "token_made",
-            project=project or "",
-            subject=row["id"],
-            role=given.role,
-            label=given.label,
-        )
+        row = note_made(connection, origin, token)
     return TokenMade(**_item(row), token=token)
+
+
+def note_made(connection: sa.Connection, origin: Origin, token: str) -> sa.RowMapping:
+    """Tell the audit log of a token that was made in this transaction.
+
+    Returns:
+        The token's row.
+    """
+    row = connection.execute(sa.select(tables.tokens).where(_TOKENS.hash == access.hashed(token))).mappings().one()
+    auditing.note(
+        connection, origin, "token_made", project=row["project"] or "", subject=row["id"], user=row["user_name"],
+        role=row["role"], label=row["label"], expires_at=row["expires_at"],
+    )  # fmt: skip
+    return row
 
 
 async def revoke(request: Request) -> Response:
