@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 __all__ = ["Stored", "chunks", "store", "stored_path"]
 
+_T = TypeVar("_T")
 _CHUNK = 1 << 20
 _EXTENSION = re.compile(r"(\.[a-z0-9]{1,12}){1,2}")
 
@@ -53,23 +54,30 @@ def store(directory: Path, source: bytes | Path | BinaryIO, extension: str) -> S
         path = stored_path(digest := hashlib.sha256(source).hexdigest(), extension)
         if (directory / path).is_file() and (directory / path).stat().st_size == len(source):
             return Stored(path, f"sha256:{digest}", len(source))
-    assets = directory / "assets"
-    assets.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = assets / f".{os.getpid()}-{os.urandom(8).hex()}.part"
+    part = directory / "assets" / f".{os.getpid()}-{os.urandom(8).hex()}.part"
     hasher, size = hashlib.sha256(), 0
     try:
-        with open(part, "xb", buffering=0, opener=_private) as file:
+        with _in_folder(part, lambda: open(part, "xb", buffering=0, opener=_private)) as file:
             for chunk in chunks(source):
                 hasher.update(chunk)
                 size += len(chunk)
                 _write_all(file, chunk)
         path = stored_path(hasher.hexdigest(), extension)
-        (directory / path).parent.mkdir(mode=0o700, exist_ok=True)
-        part.replace(directory / path)
+        place = directory / path
+        _in_folder(place, lambda: part.replace(place))
     except BaseException:
         part.unlink(missing_ok=True)
         raise
     return Stored(path, f"sha256:{hasher.hexdigest()}", size)
+
+
+def _in_folder(path: Path, work: Callable[[], _T]) -> _T:
+    """Do something that needs the folder of ``path``, which is there already but for the first time."""
+    try:
+        return work()
+    except FileNotFoundError:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return work()
 
 
 def _private(path: str, flags: int) -> int:
