@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
@@ -64,6 +63,5 @@ def start(  # noqa: PLR0917  a command's options are its arguments
     serve(service, host, port, compact_after=compact_after, drain=drain)
 
 
-_COMMANDS: dict[str, Callable[..., None]] = {**server_users.COMMANDS, **server_tokens.COMMANDS}
-for _name, _command in _COMMANDS.items():
+for _name, _command in (server_users.COMMANDS | server_tokens.COMMANDS).items():
     application.command(_name)(_command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import sqlalchemy as sa
@@ -94,5 +95,5 @@ def _join(connection: sa.Connection, project: str, user: str, role: Role) -> Non
         membership.join(connection, COMMAND_LINE, membership.of_project(project), user, role)
 
 
-COMMANDS = {"token": token, "tokens": tokens, "revoke": revoke}
+COMMANDS: dict[str, Callable[..., None]] = {"token": token, "tokens": tokens, "revoke": revoke}
 """Under their names, for the application."""

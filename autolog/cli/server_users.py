@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -188,7 +188,7 @@ def _change(user: str, change: UserChange, data: Data, database: str) -> None:
         users.change(connection, COMMAND_LINE, user, change)
 
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., None]] = {
     "init": init, "users": users_command, "add-user": add_user, "reset-password": reset_password,
     "disable": disable, "enable": enable, "admin": admin,
 }  # fmt: skip

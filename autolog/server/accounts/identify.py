@@ -53,6 +53,7 @@ def identify(engine: sa.Engine, given: Credentials | None, project: str | None =
     """
     if given is None:
         return None
+    who: Principal | None
     with engine.connect() as connection:
         if given.secret:
             who, due = by_secret(connection, given.secret, project), False
