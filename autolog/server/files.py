@@ -49,7 +49,8 @@ async def file(request: Request) -> Response:
     framed = _type(path) == "text/html" and request.query_params.get("frame") == "1"
     shown = "inline" if framed or _is_shown(path) else "attachment"
     headers = _FRAMED if framed else _HARMLESS
-    return send(request, stored, path.rpartition("/")[2], _type(path), shown=shown, headers=headers)
+    saved_as = request.query_params.get("name", path).rpartition("/")[2][:200] or "file"
+    return send(request, stored, saved_as, _type(path), shown=shown, headers=headers)
 
 
 _HARMLESS = {
@@ -87,6 +88,9 @@ ENDPOINTS = [
     ),
     Endpoint(
         "GET", f"{_RUN}/files/{{path:path}}", file, "A file of a run.", gives="*/*", errors=(416, 422),
-        query=(Query("frame", int, "1: HTML as it stands in a frame of the web page, with its own scripts"),),
+        query=(
+            Query("name", str, "what it is called when it is saved"),
+            Query("frame", int, "1: HTML as it stands in a frame of the web page, with its own scripts"),
+        ),
     ),
 ]  # fmt: skip

@@ -113,5 +113,8 @@ def _unknown(scope: Scope) -> Response:
 
 async def session(request: Request) -> Response:
     """Who is here, for the page, which asks every server the same."""
-    told: dict[str, Any] = {"user": "", "csrf": csrf_of(request.app.state.key), "share": None, "local": True}
+    told: dict[str, Any] = {
+        "user": None, "csrf": csrf_of(request.app.state.key), "share": None, "everywhere": "admin", "roles": {},
+        "local": True,
+    }  # fmt: skip
     return answer(told)

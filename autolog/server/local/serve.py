@@ -8,12 +8,14 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import uvicorn
 from starlette.applications import Starlette
 
 from autolog.server import editing, errors, files, live, pages, reading, series
 from autolog.server.endpoint import Endpoint, routes
 from autolog.server.local import cache, door
+from autolog.server.local.own_runs import OwnRuns
 from autolog.server.local.watch import Watch
 from autolog.server.service import Service, service
 from autolog.store import layout
@@ -72,7 +74,7 @@ def serve(root: Path, port: int, begun: Callable[[str], None]) -> None:
     key = secrets.token_urlsafe(24)
     engine = cache.database(root)
     cache.enter(engine, key)
-    shown = service(root, engine)
+    shown = msgspec.structs.replace(service(root, engine), storage=OwnRuns(root))
     listed = {place[0] for place, _ in layout.run_places(root)}
     cache.list_projects(engine, sorted(listed), only=True)
 

@@ -64,7 +64,7 @@ export const get = (path, query, signal) => ask("GET", path, { query, signal });
 /** Bytes of a file of a run, as an answer of `fetch`. */
 export async function getFile(url, { range, signal } = {}) {
   const headers = range ? { Range: range } : {};
-  const answer = await reach(url, { headers, signal, credentials: "same-origin" });
+  const answer = await reach(url, { headers, signal, credentials: "same-origin", cache: range ? "no-store" : "default" });
   if (!answer.ok) throw await errorOf(answer);
   return answer;
 }

@@ -1,7 +1,7 @@
 // Small parts that every view has: messages, badges, edits in place.
 
 import { ago, moment } from "./format.js";
-import { classes, html, useEffect, useRef, useState } from "./view.js";
+import { classes, html, useEffect, useLayoutEffect, useRef, useState } from "./view.js";
 
 /** A sentence in place of content: what is missing, what went wrong. */
 export const Message = ({ kind = "", children }) =>
@@ -30,17 +30,19 @@ export function Editable({ text, label, save, placeholder = "", many = false, al
   const [draft, setDraft] = useState(null);
   const [error, setError] = useState(null);
   const field = useRef(null);
-  useEffect(() => field.current?.focus(), [draft === null]);
+  useLayoutEffect(() => field.current?.focus(), [draft === null]);
   if (!allowed) return html`<span class="editable-text">${text}</span>`;
   if (draft === null) {
     return html`<button class=${classes("editable", !text && "empty")} aria-label=${`Edit ${label}`} title=${`Edit ${label}`}
       onClick=${() => setDraft(text)}>${text || placeholder}</button>`;
   }
   const end = () => {
+    field.current = null; // a field that goes away loses the focus, which would keep what is in it
     setDraft(null);
     setError(null);
   };
   const keep = async () => {
+    if (!field.current) return undefined;
     if (draft === text) return end();
     try {
       await save(draft);

@@ -5,10 +5,10 @@ import { createContext, useContext, useEffect, useMemo, useState } from "./view.
 
 export const SessionContext = createContext(null);
 
-/** Whether changes can be made here: a share link only shows. */
-export const useMayEdit = () => {
+/** Whether one may change runs of a project: as its writer or admin. */
+export const useMayEdit = (project) => {
   const session = useContext(SessionContext);
-  return session?.state === "known" && !session.share;
+  return ["writer", "admin"].includes(session?.everywhere ?? session?.roles?.[project]);
 };
 
 /**
@@ -43,5 +43,5 @@ export function useSession() {
 
 function taken(set, told) {
   proveBy(told.csrf);
-  set({ state: "known", user: told.user, share: told.share, local: Boolean(told.local) });
+  set({ state: "known", ...told });
 }

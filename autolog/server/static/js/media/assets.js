@@ -1,6 +1,6 @@
 // Assets of a run: by name, those of several steps one after the other.
 
-import { fileUrl } from "../api.js";
+import { enc, fileUrl } from "../api.js";
 import { bytes, number } from "../format.js";
 import { Message } from "../parts.js";
 import { html, useState } from "../view.js";
@@ -24,7 +24,7 @@ function Series({ project, run, assets }) {
   return html`<figure class="asset" aria-label=${asset.name}>
     <figcaption class="bar slim"><b title=${asset.name}>${asset.name}</b><span class="faint">${asset.kind}</span>
       <span class="faint">${bytes(asset.size)}</span><span class="spacer"></span>
-      ${url && html`<a class="button" href=${url} download=${fileName(asset)} aria-label=${`Download ${asset.name}`}>Download</a>`}
+      ${url && html`<a class="button" href=${`${url}?name=${enc(fileName(asset))}`} download=${fileName(asset)} aria-label=${`Download ${asset.name}`}>Download</a>`}
     </figcaption>
     ${assets.length > 1 && html`<label class="steps">${stepOf(asset, place)}
       <input type="range" min="0" max=${assets.length - 1} value=${place} aria-label=${`Step of ${asset.name}`}

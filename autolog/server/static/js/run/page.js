@@ -46,7 +46,7 @@ export function RunPage({ route }) {
 }
 
 function Head({ project, run, now, reload }) {
-  const mayEdit = useMayEdit();
+  const mayEdit = useMayEdit(project);
   const save = (field) => async (text) => {
     await ask("PATCH", runPath(project, run.id), { body: { [field]: text } });
     await reload();

@@ -49,7 +49,7 @@ function Content({ project, run, name, known }) {
   const url = fileUrl(project, run, known.stored ?? `source/${name}`);
   const { value, error } = useLoaded(async (signal) => {
     if (known.size > MOST) return { large: true };
-    return { text: await (await getFile(url, { signal })).text() };
+    return { text: await (await getFile(`${url}?v=${known.sha256}`, { signal })).text() };
   }, [`${run} ${name} ${known.sha256}`]);
   return html`<section class="code" aria-label=${name}>
     <div class="bar slim"><b class="mono">${name}</b><span class="faint">${bytes(known.size)}</span><span class="spacer"></span>

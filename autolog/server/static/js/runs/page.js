@@ -28,7 +28,7 @@ export function RunsPage({ route }) {
 function Runs({ project, query, where, sort, names }) {
   const chosen = listOf(query, "columns");
   const now = useNow();
-  const mayEdit = useMayEdit();
+  const mayEdit = useMayEdit(project);
   const usualOnes = useMemo(() => usual(names), [JSON.stringify(names)]);
   const columns = chosen.length ? chosen : usualOnes;
   const rows = useRows(project, where, sort, columns.filter((column) => !FIXED.includes(column)));
