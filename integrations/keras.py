@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from autolog import current, guard, plugins
-from autolog.integrations import keras_files, keras_loops
+from autolog.integrations import keras_files, keras_loops, keras_own_loops
 from autolog.integrations.keras_callback import callback_class, given
 from autolog.integrations.keras_captures import CAPTURES
 from autolog.integrations.keras_facts import Handed, handed, iterator, record_call
@@ -54,12 +54,17 @@ class KerasIntegration:
             patch(of["keras.src.callbacks.callback_list"].CallbackList, "__init__", _callback_list),
             patch(of["keras.src.trainers.epoch_iterator"].EpochIterator, "reset", iterator),
             patch(optimizer, "__setattr__", _set),
+            patch(optimizer, "apply", keras_own_loops.applied, unless=keras_own_loops.is_apart),
+            patch(optimizer, "stateless_apply", keras_own_loops.applied_stateless, unless=keras_own_loops.is_apart),
             patch(checkpoint, "_save_model", keras_files.checkpoint),
             patch(model, "save", keras_files.save),
             patch(model, "save_weights", keras_files.save),
             plugins.at_end(keras_loops.at_end),
             plugins.in_forks(keras_loops.forked),
             keras_loops.at_end,
+            plugins.at_end(keras_own_loops.at_end),
+            plugins.in_forks(keras_own_loops.forked),
+            keras_own_loops.at_end,
         ]
 
 
@@ -78,6 +83,7 @@ def _fit(call: Call) -> Hook:
             yield
         return
     keras_loops.fit_begins(call.instance)
+    keras_own_loops.fit_begins(call.instance)
     with _parent(call).child(call.instance.name, "fit", "keras") as child, _handing(Handed(child)) as hand:
         record_call(hand, call, "keras.fit")
         try:

@@ -15,6 +15,12 @@ CAPTURES = (
         "`evaluate` is called",
     ),
     Captured("a loop over `train_on_batch`, one for each model", "child", ("fit",), "a loop of your own"),
+    Captured(
+        "a loop over `optimizer.apply` or `stateless_apply`, named as the model",
+        "child",
+        ("fit",),
+        "a loop of your own",
+    ),
     Captured("arguments of `fit`, `batch_size`, `epochs` …", "params", ("keras.fit",)),
     Captured("arguments of `evaluate`", "params", ("keras.evaluate",), "`evaluate` is called"),
     Captured(
@@ -22,6 +28,7 @@ CAPTURES = (
         "params",
         ("keras.compile",),
     ),
+    Captured("every optimizer's configuration", "params", ("keras.optimizer",), "a loop over `optimizer.apply`"),
     Captured(
         "type, shape, dtype of the data; batch size, batches and rows, and how Keras reads them", "fact", ("data",)
     ),
@@ -60,6 +67,12 @@ CAPTURES = (
         "asset",
         ("*.keras", "*.weights.h5"),
         "files are saved",
+    ),
+    Captured(
+        "losses that are backpropagated, under their variables' names",
+        "metric",
+        ("*_loss",),
+        "a loop over `optimizer.apply` on torch",
     ),
     Captured("values of `test_on_batch` in a loop", "metric", ("test_*",), "`test_on_batch` is called"),
 )

@@ -13,7 +13,16 @@ from autolog.integrations.shapes import describe
 from autolog.patching import Call, Hook
 from autolog.run import Run
 
-__all__ = ["Handed", "handed", "iterator", "own_optimizers", "record_call", "record_compiled", "record_data"]
+__all__ = [
+    "Handed",
+    "handed",
+    "iterator",
+    "own_optimizers",
+    "record_call",
+    "record_compiled",
+    "record_data",
+    "record_optimizers",
+]
 
 _DATA = ("x", "y", "sample_weight", "validation_data")
 _NOT_PARAMETERS = ("self", "kwargs", "callbacks", "return_dict", "verbose", *_DATA)
@@ -115,6 +124,12 @@ def record_compiled(child: Run, model: Any, own: Mapping[str, Any]) -> None:
         for name, one in {**({} if optimizer is None else {"optimizer": optimizer}), **own}.items():
             compiled[name] = _optimizer(one)
         child.log_params(compiled, "keras.compile")
+
+
+def record_optimizers(child: Run, optimizers: Mapping[str, Any]) -> None:
+    """Write the configuration of optimizers that a program steps itself, by their names."""
+    with guard.guard("keras.optimizer"):
+        child.log_params({name: _optimizer(one) for name, one in optimizers.items()}, "keras.optimizer")
 
 
 def _optimizer(optimizer: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from threading import Lock
 from time import perf_counter
 from typing import Any
+from weakref import ref
 
 from autolog.integrations.keras_pure import is_pure
 
@@ -149,7 +150,7 @@ class _Rate:
 
     def __init__(self, name: str, optimizer: Any, *, ask: bool) -> None:
         self.name = name
-        self.optimizer = optimizer
+        self._optimizer = ref(optimizer)  # a loop of the program's own may leave it behind
         rate = getattr(optimizer, "_learning_rate", None)
         self.formula = formula(rate)
         self.is_variable = rate is not None and not callable(rate)
@@ -158,6 +159,11 @@ class _Rate:
         self._asks = is_schedule(rate) and self.formula is None and self.may_ask
         self._spent = 0.0
         self._since = perf_counter()
+
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer; ``None`` once the program has dropped it."""
+        return self._optimizer()
 
     def at(self, updates: int) -> float | None:
         """The rate of the update that comes after so many; ``None`` where it cannot be told now."""
@@ -207,13 +213,18 @@ class Rates:
 
     @property
     def optimizers(self) -> list[Any]:
-        """The optimizers whose rates these are."""
+        """The optimizers whose rates these are; ``None`` for one that is gone."""
         return [rate.optimizer for rate in (*self._main, *self._own.values())]
 
     def epoch_begin(self) -> None:
         """An epoch begins, for which callbacks have set their rates: those it begins with are read."""
         self._set.clear()
         self._known = {rate.name: number(rate.optimizer._learning_rate) for rate in self._variables()}  # noqa: SLF001
+
+    def begin(self) -> dict[str, float]:
+        """A training without epochs begins: the rates that no schedule tells, read once."""
+        self.epoch_begin()
+        return dict(self._known)
 
     def _variables(self) -> list[_Rate]:
         return [rate for rate in (*self._main, *self._own.values()) if rate.is_variable]

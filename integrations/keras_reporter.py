@@ -16,7 +16,17 @@ from autolog.integrations.keras_steps import Steps, Throttle, counter
 if TYPE_CHECKING:
     from autolog.run import Run
 
-__all__ = ["Options", "Reporter", "assigned", "evaluation_end", "forget", "reporter_of", "reporter_with", "training"]
+__all__ = [
+    "Options",
+    "Reporter",
+    "assigned",
+    "evaluation_end",
+    "forget",
+    "is_training",
+    "reporter_of",
+    "reporter_with",
+    "training",
+]
 
 
 class Options(NamedTuple):
@@ -42,10 +52,17 @@ def reporter_of(model: Any) -> Reporter | None:
 def training(rates: Rates, *, begins: bool) -> None:
     """Optimizers begin or end a training: what the program sets in between goes on record."""
     for optimizer in rates.optimizers:
+        if optimizer is None:  # it is gone
+            continue
         if begins:
             _rates[optimizer] = rates
         elif _rates.get(optimizer) is rates:
             del _rates[optimizer]
+
+
+def is_training(optimizer: Any) -> bool:
+    """Whether an optimizer takes part in a training that is recorded."""
+    return optimizer in _rates
 
 
 _open: list[Reporter] = []

@@ -8,7 +8,7 @@ from typing import Any
 
 from autolog.integrations.keras_rates import number, unwrapped
 
-__all__ = ["Steps", "Throttle", "counter"]
+__all__ = ["Steps", "Throttle", "counted", "counter"]
 
 _FIRST = 10_000
 _A_SECOND = 200
@@ -20,7 +20,11 @@ def counter(optimizer: Any) -> int | None:
     Under gradient accumulation the public ``iterations`` is this counter divided. On JAX, a variable is empty while an
     epoch is going on.
     """
-    variable = getattr(unwrapped(optimizer), "_iterations", None)
+    return counted(getattr(unwrapped(optimizer), "_iterations", None))
+
+
+def counted(variable: Any) -> int | None:
+    """The same of the variable that counts."""
     if variable is None or getattr(variable, "_value", variable) is None:
         return None
     return int(number(variable))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from autolog import guard
 from autolog.integrations import array_histograms, weights
@@ -30,11 +31,15 @@ class KerasWeights:
 
     def __init__(self, snapshots: Snapshots, model: Any) -> None:
         self._snapshots = snapshots
-        self._model = model
+        self._model = ref(model)
         self._last = 0
-        self._waiting: list[tuple[str, Pending, bool, int, int]] = []
+        self._waiting: list[tuple[str, Pending, bool, int, int | None]] = []
 
-    def epoch_ended(self, step: int, epoch: int) -> None:
+    def is_due(self, before: int, now: int) -> bool:
+        """Whether a snapshot is due at step ``now`` of a training without epochs."""
+        return weights.due(self._snapshots.schedule, before, now, epochs=False)
+
+    def epoch_ended(self, step: int, epoch: int | None) -> None:
         """An epoch has ended; Keras has waited for the device. It never raises."""
         schedule = self._snapshots.schedule
         if isinstance(schedule, int) and not weights.due(schedule, self._last, step, epochs=True):
@@ -56,9 +61,12 @@ class KerasWeights:
 
     def _variables(self) -> list[tuple[str, Any, bool]]:
         """Variables with floating point numbers by their paths, and whether they are trained."""
-        trained = {id(variable) for variable in self._model.trainable_variables}
+        model = self._model()
+        if model is None:
+            return []
+        trained = {id(variable) for variable in model.trainable_variables}
         kept = []
-        for variable in self._model.weights:
+        for variable in model.weights:
             if str(variable.dtype) in _FLOATS:
                 kept.append((variable.path, variable, id(variable) in trained))
             else:
@@ -67,7 +75,7 @@ class KerasWeights:
 
     # -- on torch ------------------------------------------------------------------------------------------------------
 
-    def _reduce(self, kind: str, step: int, epoch: int) -> None:
+    def _reduce(self, kind: str, step: int, epoch: int | None) -> None:
         from autolog.integrations.torch_tensors import reduce
 
         def tensors() -> list[tuple[str, Any]]:
@@ -91,7 +99,7 @@ class KerasWeights:
 
     # -- on the others -------------------------------------------------------------------------------------------------
 
-    def _read(self, step: int, epoch: int) -> None:
+    def _read(self, step: int, epoch: int | None) -> None:
         snapshots = self._snapshots
         detail = snapshots.detail("weights")
         if detail is None:
@@ -118,7 +126,7 @@ class KerasWeights:
             self._write("weights", found, norms, step, epoch)
         snapshots.finished("weights")
 
-    def _write(self, kind: str, found: Any, norms: dict[str, float], step: int, epoch: int) -> None:
+    def _write(self, kind: str, found: Any, norms: dict[str, float], step: int, epoch: int | None) -> None:
         """Put a snapshot on record. The norm is that of the variables that are trained."""
         if kind == "weights":
             trained = [name for name, _, is_trained in self._variables() if is_trained]

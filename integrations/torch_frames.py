@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from types import CodeType, FrameType
 from typing import Any
 
-__all__ = ["all_variables", "user_frame", "user_frames", "variables"]
+__all__ = ["all_variables", "named_variables", "user_frame", "user_frames", "variables"]
 
 _LIBRARIES = {
     "torch", "autolog", "accelerate", "deepspeed", "lightning", "lightning_fabric", "pytorch_lightning", "transformers",
@@ -69,16 +69,21 @@ def variables(frame: FrameType, names: Iterable[str]) -> dict[str, Any]:
 
 def all_variables(frame: FrameType) -> list[Any]:
     """The values of all variables of a frame; see :func:`variables`."""
+    return list(named_variables(frame).values())
+
+
+def named_variables(frame: FrameType) -> dict[str, Any]:
+    """All variables of a frame; see :func:`variables`."""
     code = frame.f_code
     if code.co_flags & _IS_FUNCTION and sys.version_info < (3, 13):
         if _is_untouchable(code):
-            return []
+            return {}
         snapshot: Any = frame.f_locals
-        values = list(snapshot.values())
+        found = dict(snapshot)
         snapshot.clear()
-        return values
+        return found
     held: Any = frame.f_locals
-    return list(held.values()) if code.co_flags & _IS_FUNCTION or type(held) is dict else []
+    return dict(held) if code.co_flags & _IS_FUNCTION or type(held) is dict else {}
 
 
 def _is_untouchable(code: CodeType) -> bool:

@@ -31,6 +31,7 @@ __all__ = [
     "settle_evaluation",
     "stepped",
     "stepping",
+    "take_losses",
     "thread",
     "updating",
 ]
@@ -66,6 +67,12 @@ class Thread(threading.local):
 thread = Thread()
 _trainings: list[Training] = []
 """Open trainings of all threads."""
+
+
+def take_losses() -> Losses:
+    """What this thread has backpropagated since the last step: for an optimizer that is not torch's own."""
+    losses, thread.losses = thread.losses, []
+    return losses
 
 
 def is_quiet() -> bool:

@@ -38,11 +38,9 @@ class Framework(NamedTuple):
     """Glob below tests/integrations."""
     both: tuple[str, ...] = ()
     oldest: tuple[str, ...] = ()
-    latest: tuple[str, ...] = ()
-    backends: tuple[str, ...] = ()
-    """Other frameworks below it, that the tests with the oldest and the latest use too."""
-    oldest_backends: tuple[str, ...] = ()
-    """Those that the oldest needs in an older version."""
+    beside: tuple[str, ...] = ()
+    """What tests of the latest use with it and can do without; for the oldest, what goes with that one."""
+    beside_oldest: tuple[str, ...] = ()
     outside: str = ""
     """A version that is not supported."""
 
@@ -54,8 +52,8 @@ FRAMEWORKS = {
     "keras": Framework(
         ("keras",),
         "test_keras*.py",
-        backends=("tensorflow-cpu", "jax"),
-        oldest_backends=("tensorflow-cpu", "jax<0.5"),
+        beside=("tensorflow-cpu", "jax"),
+        beside_oldest=("tensorflow-cpu", "jax<0.5"),
         outside="3.0.5",
     ),
     "lightning": Framework(
@@ -69,7 +67,8 @@ FRAMEWORKS = {
         ("transformers",),
         "test_transformers*.py",
         both=("accelerate", "datasets"),
-        latest=("peft", "trl", "sentence-transformers"),
+        beside=("optuna", "peft", "trl", "sentence-transformers"),
+        beside_oldest=("optuna", "peft"),
         outside="4.40.2",
     ),
 }
@@ -95,8 +94,8 @@ def environments() -> dict[str, Environment]:
         outside = tuple(f"{each.distribution}=={framework.outside}" for each in found)
         foreign = (f"{Path(__file__).with_name('outside.py')}::test_{name}",)
         made += [
-            Environment(f"{name}-oldest", (*oldest, *framework.oldest_backends, *both, *framework.oldest), tests),
-            Environment(f"{name}-latest", (*latest, *framework.backends, *both, *framework.latest), tests),
+            Environment(f"{name}-oldest", (*oldest, *framework.beside_oldest, *both, *framework.oldest), tests),
+            Environment(f"{name}-latest", (*latest, *framework.beside, *both), tests),
             Environment(f"{name}-outside", (*outside, *both, *framework.oldest), foreign),
         ]
     return {each.name: each for each in made}

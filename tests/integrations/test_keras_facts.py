@@ -231,6 +231,13 @@ class Pair(keras.Model):
         return {"loss": 0.5}
 
 
+def own_loop(model, x, y):
+    loss_of, optimizer = keras.losses.MeanSquaredError(), keras.optimizers.SGD(0.01)
+    mse_loss = loss_of(y, model(x))
+    mse_loss.backward()
+    optimizer.apply([one.value.grad for one in model.trainable_variables], model.trainable_variables)
+
+
 def test_everything_that_it_says_it_captures(autolog_run, tmp_path):
     model, (x, y) = network(), data()
     saving = [
@@ -244,6 +251,7 @@ def test_everything_that_it_says_it_captures(autolog_run, tmp_path):
     compiled(Pair()).fit(x, y, verbose=0)
     scaled = compiled(network(), optimizer=keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(), 8.0))
     scaled.fit(x, y, verbose=0)
+    own_loop(network(), x, y)
     recording = autolog_run.read()
     assert not recording.problems
     assert not missing(integration.captures, recording)

@@ -247,15 +247,22 @@ def test_beside_a_tensorboard_writer_nothing_is_twice(autolog_run, tmp_path):
 def test_search_for_hyperparameters(autolog_run, tmp_path):
     optuna = pytest.importorskip("optuna")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+    class Second(optuna.pruners.BasePruner):
+        def prune(self, study, trial):
+            return trial.number == 1
+
     training = trainer(tmp_path, eval_strategy="epoch", parts={"model": None, "model_init": bert})
     best = training.hyperparameter_search(
         lambda trial: {"learning_rate": trial.suggest_float("learning_rate", 1e-5, 1e-1, log=True)},
-        n_trials=2, backend="optuna", direction="minimize", compute_objective=lambda metrics: metrics["eval_loss"],
+        n_trials=3, backend="optuna", direction="minimize", compute_objective=lambda metrics: metrics["eval_loss"],
+        pruner=Second(),
     )  # fmt: skip
     recording = autolog_run.read()
     search, *trials = recording.children
-    assert (search.kind, search.params["n_trials"], recording.problems) == ("search", 2, [])
-    assert [(trial.kind, trial.parent, trial.status) for trial in trials] == [("trial", search.id, "completed")] * 2
+    assert (search.kind, search.params["n_trials"], recording.problems) == ("search", 3, [])
+    assert [(trial.kind, trial.parent, trial.status) for trial in trials] == [("trial", search.id, "completed")] * 3
+    assert [trial.facts.get("pruned") for trial in trials] == [None, {"step": 4}, None]
     assert search.facts["best_trial"]["objective"] == best.objective
     assert search.facts["best_trial"]["hyperparameters"] == best.hyperparameters
     rates = [trial.params["learning_rate"] for trial in trials]
