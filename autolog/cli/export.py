@@ -19,7 +19,7 @@ __all__ = ["export"]
 def export(  # noqa: PLR0917  (the options of the command)
     where: Annotated[str, typer.Argument(help="Only runs for which this holds, as in `autolog ls`.")] = "",
     format: Annotated[  # noqa: A002  (the option's name)
-        Literal["csv", "json", "parquet"] | None,
+        Literal["csv", "json", "jsonl", "parquet"] | None,
         typer.Option("--format", "-f", help="Default: as the name of the output file says, else csv."),
     ] = None,
     history: Annotated[bool, typer.Option("--history", help="Every point of every metric.")] = False,
@@ -30,7 +30,8 @@ def export(  # noqa: PLR0917  (the options of the command)
     """Export runs: one row a run, or with --history one row a point.
 
     Columns of the history: run, metric, step, epoch, time, value. Numbers are
-    exact; NaN and infinities are written as NaN, Infinity, -Infinity.
+    exact; NaN and infinities are written as NaN, Infinity, -Infinity. json is one
+    array, jsonl one object a line.
 
     Examples:
       autolog export -o runs.csv
@@ -56,6 +57,8 @@ def export(  # noqa: PLR0917  (the options of the command)
         raise CommandError(f"{output or 'standard output'} cannot be written: {error.strerror or error}") from None
 
 
-def _by_name(output: Path | None) -> Literal["csv", "json", "parquet"] | None:
-    kinds: dict[str, Literal["csv", "json", "parquet"]] = {".csv": "csv", ".json": "json", ".parquet": "parquet"}
+def _by_name(output: Path | None) -> Literal["csv", "json", "jsonl", "parquet"] | None:
+    kinds: dict[str, Literal["csv", "json", "jsonl", "parquet"]] = {
+        ".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".parquet": "parquet",
+    }  # fmt: skip
     return None if output is None else kinds.get(output.suffix.lower())

@@ -26,7 +26,7 @@ def key(place: Place, name: str) -> str:
 
 def metric_journals(sizes: dict[str, int]) -> dict[str, int]:
     """Of a run's journals those that can hold points."""
-    return {name: size for name, size in sizes.items() if name != journal.EDITS and not journal.is_system(name)}
+    return {name: size for name, size in sizes.items() if not journal.is_edits(name) and not journal.is_system(name)}
 
 
 def finder(storage: Storage, place: Place) -> Callable[[str], Path | None]:

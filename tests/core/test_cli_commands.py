@@ -160,7 +160,9 @@ def test_exports_in_every_format_agree(autolog, tmp_path):
     listed = json.loads(autolog("export", "--format", "json"))
     autolog("export", "-o", tmp_path / "runs.parquet")
     columns = pyarrow.parquet.read_table(tmp_path / "runs.parquet").to_pylist()
-    for rows in (table, listed, columns):
+    autolog("export", "-o", tmp_path / "runs.jsonl")
+    one_a_line = [json.loads(line) for line in (tmp_path / "runs.jsonl").read_text().splitlines()]
+    for rows in (table, listed, columns, one_a_line):
         assert [row["name"] for row in rows] == ["calm-fox-7", "brave-otter-42"]
         assert [float(row["args.lr"]) for row in rows] == [0.01, 0.1]
 

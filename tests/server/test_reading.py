@@ -9,6 +9,7 @@ import pytest
 
 from autolog import events
 
+STORAGES = ["local", "remote"]
 PROJECT_RUNS = [f"20261122-11113{n}-537-9f3c2a8{n}" for n in range(6)]
 
 
