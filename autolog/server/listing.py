@@ -19,7 +19,7 @@ from autolog.store import columns, search
 from autolog.store.query import QueryError, parse
 from autolog.store.schema import STATS
 
-__all__ = ["MOST", "column_names", "condition_of", "page"]
+__all__ = ["MOST", "column_names", "condition_of", "ordered", "page"]
 
 MOST = 1000
 """Most runs of one page."""
@@ -94,6 +94,11 @@ def condition_of(projects: Sequence[str], where: str, *, archived: bool = False)
         return condition & search.condition_of(parse(where), now=time.time()) if where.strip() else condition
     except QueryError as error:
         raise ApiError(400, "query", str(error), position=error.position, problem=error.problem) from None
+
+
+def ordered(connection: sa.Connection, condition: Any, sort: str = "") -> list[str]:
+    """The ids of all runs for which a condition (:func:`condition_of`) holds; see :func:`page`."""
+    return [key.run for key in _sorted(_keys(connection, condition, sort.removeprefix("-")), sort)]
 
 
 def _hints(connection: sa.Connection, projects: Sequence[str], where: str, only: str | None) -> list[str]:

@@ -12,7 +12,7 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from autolog.server.errors import ApiError
 from autolog.server.storage import Stored
 
-__all__ = ["send"]
+__all__ = ["disposition", "send"]
 
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 
@@ -35,10 +35,9 @@ def send(request: Request, stored: Stored, name: str, kind: str, *, shown: str, 
         return FileResponse(
             stored.path, media_type=kind, headers=headers, filename=name, content_disposition_type=shown
         )  # fmt: skip
-    plain = re.sub(r"[^ !#-\[\]-~]", "_", name)
     known = {
         **headers, "ETag": f'"{stored.etag}"', "Accept-Ranges": "bytes",
-        "Content-Disposition": f"{shown}; filename=\"{plain}\"; filename*=utf-8''{quote(name)}",
+        "Content-Disposition": disposition(shown, name),
     }  # fmt: skip
     begin, end = 0, stored.size
     part = _part(request, stored)
@@ -47,6 +46,12 @@ def send(request: Request, stored: Stored, name: str, kind: str, *, shown: str, 
         known["Content-Range"] = f"bytes {begin}-{end - 1}/{stored.size}"
     known["Content-Length"] = str(end - begin)
     return StreamingResponse(stored.read(begin, end), 200 if part is None else 206, known, kind)
+
+
+def disposition(shown: str, name: str) -> str:
+    """The header ``Content-Disposition`` for a file of any name."""
+    plain = re.sub(r"[^ !#-\[\]-~]", "_", name)
+    return f"{shown}; filename=\"{plain}\"; filename*=utf-8''{quote(name)}"
 
 
 def _part(request: Request, stored: Stored) -> tuple[int, int] | None:

@@ -11,19 +11,22 @@ import csv
 import io
 import itertools
 import math
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from autolog import events
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-__all__ = ["Columns", "Format", "Kind", "encoded", "fitted"]
+__all__ = ["Columns", "Format", "Kind", "Pieces", "encoded", "fitted"]
 
 Format: TypeAlias = Literal["csv", "json", "jsonl", "parquet"]
 """``json`` is one array, ``jsonl`` one object a line."""
 Kind: TypeAlias = Literal["text", "number", "whole", "truth", "none"]
 """What a column of a typed table holds; ``none``: nothing."""
+Pieces: TypeAlias = Generator[bytes, None, None]
+"""A file as it is written; closing it ends the reading of what it is made of."""
 _PIECE = 1 << 16
 _ROWS = 1 << 16
 _EXACT = 2**53
@@ -76,7 +79,7 @@ def encoded(
     kinds: Sequence[Kind],
     *,
     spreadsheet: bool = False,
-) -> Iterator[bytes]:
+) -> Pieces:
     """A table as a file, piece by piece.
 
     Args:
@@ -93,7 +96,7 @@ def encoded(
     return _json(rows, names, lines=format == "jsonl")
 
 
-def _csv(rows: Iterable[Sequence[Any]], names: Sequence[str], cell: Callable[[Any], str]) -> Iterator[bytes]:
+def _csv(rows: Iterable[Sequence[Any]], names: Sequence[str], cell: Callable[[Any], str]) -> Pieces:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([cell(name) for name in names])
@@ -121,7 +124,7 @@ def _harmless(value: Any) -> str:
     return f"'{written}" if isinstance(value, str) and written.startswith(_FORMULA) else written
 
 
-def _json(rows: Iterable[Sequence[Any]], names: Sequence[str], *, lines: bool) -> Iterator[bytes]:
+def _json(rows: Iterable[Sequence[Any]], names: Sequence[str], *, lines: bool) -> Pieces:
     first, between, last = (b"", b"\n", b"\n") if lines else (b"[\n", b",\n", b"\n]\n")
     parts, size, separator = [first], 0, b""
     for row in rows:
@@ -173,7 +176,7 @@ class _Sink(io.RawIOBase):
         return taken
 
 
-def _parquet(rows: Iterable[Sequence[Any]], names: Sequence[str], kinds: Sequence[Kind]) -> Iterator[bytes]:
+def _parquet(rows: Iterable[Sequence[Any]], names: Sequence[str], kinds: Sequence[Kind]) -> Pieces:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
