@@ -28,6 +28,16 @@ def test_the_client_in_curl(server, tmp_path):
     assert (run["name"], run["status"], run["values"]) == ("by hand", "completed", {"params.lr": 0.1})
 
 
+def test_every_limit_is_in_the_table_of_settings():
+    import msgspec
+
+    from autolog.server.limits import PREFIX, Limits
+
+    text = (Path(__file__).parents[2] / "docs" / "server.md").read_text("utf-8")
+    told = dict(re.findall(rf"^\| `{PREFIX}(\w+)` \| (\d+) \|", text, re.MULTILINE))
+    assert told == {field.name.upper(): str(field.default) for field in msgspec.structs.fields(Limits)}
+
+
 def test_the_tables_name_what_there_is():
     from autolog.server.app import ENDPOINTS
 
