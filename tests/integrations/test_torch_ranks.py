@@ -1,5 +1,6 @@
 """Two processes under torchrun: DDP, a sharded optimizer, FSDP of both versions; with and without autolog."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -62,3 +63,28 @@ def test_the_whole_model_is_told_not_this_ranks_shard(ran):
     assert [model["wrapped_in"] for model in models] == wrapped
     assert "inner: Linear  56  weight [8, 6], bias [8]" in models[2]["summary"]
     assert [model.get("sharded") for model in models] == [None, None, None, True, True]
+
+
+def test_weights_of_a_sharded_model_are_the_shard_of_rank_0_and_marked(ran):
+    _, told = ran
+    shown = {}
+    for kind, fit in zip(KINDS, told.children, strict=True):
+        assert [(asset.name, asset.step, asset.epoch) for asset in fit.assets if asset.kind == "histograms"] == [
+            ("gradients", 1, 0), ("weights", 3, 0), ("gradients", 4, 1), ("weights", 6, 1),
+        ]  # fmt: skip
+        (path,) = told.root.glob(f"*/*/{fit.assets[-1].path}")
+        shown[kind] = json.loads(path.read_text("utf-8"))["histograms"]
+    whole = {"inner.weight": 48, "inner.bias": 8, "outer.weight": 8, "outer.bias": 1}
+    # The second version shards the first dimension, the first one what it has made flat: 65 elements, 33 and 32.
+    half = {"inner.weight": 24, "inner.bias": 4, "outer.weight": 8, "outer.bias": 1}
+    assert {kind: {name: one["count"] for name, one in found.items()} for kind, found in shown.items()} == {
+        "ddp": whole, "zero": whole, "fsdp2": half, "fsdp1-original": {"inner.weight": 33},
+        "fsdp1-flat": {"_flat_param": 33},
+    }  # fmt: skip
+    for kind, fit in zip(KINDS, told.children, strict=True):
+        sharded = kind.startswith("fsdp")
+        assert all(one.get("local_shard", False) is sharded for one in shown[kind].values())
+        assert ("autolog/weight_norm" in fit.metric_names) is not sharded  # a norm of a part is none
+        assert ("autolog/gradient_norm" in fit.metric_names) is not sharded
+    empty = {"empty": {"count": 3, "names": ["inner.bias", "outer.weight", "outer.bias"]}}
+    assert [fit.facts["weights"].get("absent") for fit in told.children] == [None, None, None, empty, None]
