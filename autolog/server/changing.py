@@ -11,7 +11,7 @@ from autolog.server.shapes import Edit
 from autolog.store.edit import checked_fields
 from autolog.store.layout import Place
 
-__all__ = ["change", "check"]
+__all__ = ["change", "check", "say_ahead"]
 
 
 def check(edit: Edit) -> None:
@@ -44,10 +44,22 @@ def change(service: Service, place: Place, name: str, edit: Edit) -> None:
     """
     records = _records(edit, time.time())
     if records:
-        header = events.RunStart(time=records[0].time, id=place[1], name=name, project=place[0], role="edit")
-        lines = b"".join(events.encode(record) + b"\n" for record in records)
-        service.storage.extend(place, journal.SERVER_EDITS, events.encode(header) + b"\n", lines)
+        _write(service, place, name, records)
         service.indexer.changed(place)
+
+
+def say_ahead(service: Service, place: Place, begun: events.RunStart) -> None:
+    """Say of a run, once, that its times are those of a clock that is ahead. They are kept as they are."""
+    if journal.SERVER_EDITS not in service.storage.sizes(place):
+        now = time.time()
+        detail = f"the clock of {begun.host or 'the machine'} was {begun.time - now:.0f} s ahead of the server's"
+        _write(service, place, begun.name, [events.Health(time=now, kind="notice", where="clock", detail=detail)])
+
+
+def _write(service: Service, place: Place, name: str, records: list[events.Record]) -> None:
+    header = events.RunStart(time=records[0].time, id=place[1], name=name, project=place[0], role="edit")
+    lines = b"".join(events.encode(record) + b"\n" for record in records)
+    service.storage.extend(place, journal.SERVER_EDITS, events.encode(header) + b"\n", lines)
 
 
 def _records(edit: Edit, now: float) -> list[events.Record]:

@@ -34,15 +34,18 @@ _TAGS = tables.INDEX["tags"].c
 def expire(service: Service, now: float) -> int:
     """Delete runs that have ended longer ago than their project keeps them; how many.
 
-    They can be brought back like all that were deleted. Those tagged :data:`KEEP` stay, and those that run.
+    They can be brought back like all that were deleted. Those tagged :data:`KEEP` stay, and those that run. One that
+    came here, or back, later than it ended (its clock may have been wrong) is kept as long from then on.
     """
-    projects = tables.projects.c
+    projects, usage = tables.projects.c, tables.usage.c
     days = sa.func.coalesce(projects.retention_days, service.limits.retention_days)
     kept = sa.exists().where(_TAGS.project == _RUNS.project, _TAGS.run == _RUNS.run, _TAGS.tag == KEEP)
     due = (
         sa.select(_RUNS.project, _RUNS.run, _RUNS.name)
         .join(tables.projects, projects.project == _RUNS.project)
+        .join(tables.usage, (usage.project == _RUNS.project) & (usage.run == _RUNS.run))
         .where(days > 0, _RUNS.status != "running", _RUNS.ended_at < now - days * _DAY, sa.not_(kept))
+        .where(usage.since < now - days * _DAY)
         .limit(_BATCH)
     )
     with service.engine.connect() as connection:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import time
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from autolog import events
-from autolog.server import body, deleting, names
+from autolog.server import body, changing, deleting, names
 from autolog.server.addressing import writable_run
 from autolog.server.admission import admit
 from autolog.server.depth import DEEPEST, is_deep
@@ -23,6 +24,8 @@ from autolog.store.layout import Place
 __all__ = ["ENDPOINTS", "append", "state"]
 
 _DAMAGED = "autolog-damaged-lines"
+_AHEAD = 300.0
+"""Seconds by which a machine's clock may be ahead without a word."""
 _decoder = msgspec.json.Decoder(msgspec.Raw)
 
 
@@ -45,17 +48,20 @@ async def append(request: Request) -> Response:
     data = await body.read(request, service.limits.chunk)
     damaged = request.headers.get(_DAMAGED, "0")
     _check_lines(data, service.limits.line, int(damaged) if damaged.isdigit() else 0)
-    if offset == 0:
-        _check_header(data, run)
-    size = await in_thread(_append, service, (project, run), name, offset, data)
+    begun = _check_header(data, run) if offset == 0 else None
+    size = await in_thread(_append, service, (project, run), name, offset, data, begun=begun)
     service.meter.journal_bytes += len(data)
     service.meter.journal_records += data.count(b"\n")
     return answer(Appended(size=size))
 
 
-def _append(service: Service, place: Place, name: str, offset: int, data: bytes) -> int:
-    admit(service, place, len(data), begins=offset == 0)
+def _append(
+    service: Service, place: Place, name: str, offset: int, data: bytes, *, begun: events.RunStart | None
+) -> int:  # fmt: skip
+    admit(service, place, len(data), begins=begun is not None)
     size = service.storage.append(place, name, offset, data)
+    if begun is not None and begun.time > time.time() + _AHEAD:
+        changing.say_ahead(service, place, begun)
     service.indexer.changed(place)
     return size
 
@@ -98,7 +104,7 @@ def _is_object(line: bytes) -> bool:
     return line.lstrip()[:1] == b"{"
 
 
-def _check_header(data: bytes, run: str) -> None:
+def _check_header(data: bytes, run: str) -> events.RunStart:
     """A journal begins with whose it is: that is its first record, after what a full disk may have torn.
 
     Raises:
@@ -114,6 +120,7 @@ def _check_header(data: bytes, run: str) -> None:
         raise ApiError(422, "no_header", "the first line of a journal must be a record of type run")
     if first.id != run:
         raise ApiError(422, "foreign_journal", f"this journal is of run {first.id!r}, not of {run!r}")
+    return first
 
 
 _RUN = "/api/v1/projects/{project}/runs/{run}"

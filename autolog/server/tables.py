@@ -12,8 +12,8 @@ from autolog.server import storage_tables
 from autolog.store.search import TABLES as INDEX
 
 __all__ = [
-    "INDEX", "audit", "compacted", "deleted", "invitations", "leases", "members", "metadata", "projects", "sessions", "shares",
-    "throttle", "tokens", "usage", "users", "workspace_members", "workspaces",
+    "INDEX", "audit", "compacted", "deleted", "invitations", "leases", "members", "metadata", "projects", "sessions",
+    "shares", "throttle", "tokens", "usage", "users", "workspace_members", "workspaces",
 ]  # fmt: skip
 
 metadata = sa.MetaData()
@@ -52,6 +52,7 @@ usage = sa.Table(
     sa.Column("project", sa.Text, primary_key=True),
     sa.Column("run", sa.Text, primary_key=True),
     sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("since", sa.Double, nullable=False),  # when the run was first here, by the server's clock
 )
 
 compacted = sa.Table(

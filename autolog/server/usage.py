@@ -13,7 +13,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from autolog.server import tables
-from autolog.server.accounts.rows import put
+from autolog.server.accounts.rows import insert_once
 from autolog.server.errors import ApiError
 from autolog.server.limits import Limits
 from autolog.server.storage import Storage
@@ -100,12 +100,7 @@ class Usage:
             for place in list(self._counting):
                 size = sum(self._storage.sizes(place).values()) + sum(size for _, size in self._storage.files(place))
                 with self._engine.begin() as connection:
-                    if size:
-                        put(connection, tables.usage, project=place[0], run=place[1], bytes=size)
-                    else:
-                        usage = tables.usage.c
-                        mine = sa.and_(usage.project == place[0], usage.run == place[1])
-                        connection.execute(sa.delete(tables.usage).where(mine))
+                    _write(connection, place, size)
                 with self._lock:
                     del self._counting[place]
                     self._known.pop(place[0], None)
@@ -146,6 +141,16 @@ class Usage:
         with self._lock:
             self._known[project] = (time.monotonic() + _FRESH, found)
         return found
+
+
+def _write(connection: sa.Connection, place: Place, size: int) -> None:
+    mine = sa.and_(tables.usage.c.project == place[0], tables.usage.c.run == place[1])
+    if not size:
+        connection.execute(sa.delete(tables.usage).where(mine))
+    elif not insert_once(
+        connection, tables.usage, project=place[0], run=place[1], bytes=size, since=time.time()
+    ):  # fmt: skip
+        connection.execute(sa.update(tables.usage).where(mine).values(bytes=size))
 
 
 def _full(project: str, what: str, quota: int, used: int) -> ApiError:

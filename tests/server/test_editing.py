@@ -4,8 +4,9 @@ import json
 import time
 
 import pytest
+import sqlalchemy as sa
 
-from autolog.server import deleting, housekeeping
+from autolog.server import deleting, housekeeping, tables
 from autolog.server.accounts.auditing import Origin
 from autolog.server.limits import Limits, from_environment
 from autolog.server.service import service as make_service
@@ -211,6 +212,13 @@ def cut_off(service):
 # By age, and how much
 
 
+def came(project, seconds):
+    """All runs of a project were here so long already."""
+    mine = tables.usage.c.project == project.server.project
+    with project.server.engine.begin() as connection:
+        connection.execute(sa.update(tables.usage).where(mine).values(since=time.time() - seconds))
+
+
 def test_old_runs_are_deleted_but_for_those_that_are_kept(project, eventually):
     project.ask("PATCH", f"/runs/{RUNS[1]}", {"add_tags": [housekeeping.KEEP]})
     running = records(3, project.server.project).splitlines(keepends=True)[:-1]
@@ -224,8 +232,20 @@ def test_old_runs_are_deleted_but_for_those_that_are_kept(project, eventually):
     housekeeping.expire(service, time.time())
     assert len(project.names()) == 5  # nothing is set
     assert project.ask("PATCH", "/usage", {"retention_days": 30}).json["retention_days"] == 30
+    for n in range(4):
+        service.usage.touch((project.server.project, RUNS[n]))
+    service.usage.touch((project.server.project, fresh))
+    service.usage.count()
+    housekeeping.expire(service, time.time())
+    assert len(project.names()) == 5  # they have just come
+    came(project, 40 * 86400)
     housekeeping.expire(service, time.time())
     assert project.names() == ["run-1", "run-3"]
+    project.ask("POST", f"/runs/{RUNS[0]}/restore")
+    service.usage.touch((project.server.project, RUNS[0]))
+    service.usage.count()
+    housekeeping.expire(service, time.time())
+    assert project.names() == ["run-0", "run-1", "run-3"]  # not taken away again at once
     assert {run["deleted_by"] for run in project.ask("GET", "/deleted").json} == {""}
     assert project.ask("PATCH", "/usage", {"retention_days": None}).json["retention_days"] == 0
 

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 
 import anyio
 import pytest
@@ -91,6 +92,19 @@ def test_what_is_nested_beyond_reason_is_refused(server, value):
     answer = server.append(HEADER + b'{"type":"params","time":1.0,"values":{"a":' + value + b"}}\n")
     assert (answer.status, answer.code, answer.json["error"]["line"]) == (422, "too_deep", 2)
     assert not server.run.exists()
+
+
+def test_a_clock_that_is_ahead_is_told_once_and_changes_nothing(server):
+    ahead = HEADER.replace(b'"time":1.0', b'"host":"gpu7","time":%d.0' % (time.time() + 86400))
+    for _ in range(2):
+        assert server.append(ahead).status == 200
+    assert (server.run / "journal.jsonl").read_bytes() == ahead
+    (notice,) = server.ask("GET", server.address).json["health"]["notices"]
+    assert (notice["where"], notice["count"]) == ("clock", 1)
+    assert "the clock of gpu7 was 86" in notice["detail"]
+    server.project += "-2"
+    assert server.append(HEADER).status == 200  # what is old may have waited for long
+    assert server.ask("GET", server.address).json["health"]["notices"] == []
 
 
 def test_depth_is_that_of_brackets_outside_of_texts():

@@ -123,7 +123,11 @@ def _keeping() -> None:
         sa.Column("deleted_by", sa.Text, nullable=False),
         *_numbers("purged_at"),
     )  # fmt: skip
-    op.create_table("usage", *_keys(*run), sa.Column("bytes", sa.BigInteger, nullable=False))
+    op.create_table(
+        "usage", *_keys(*run),
+        sa.Column("bytes", sa.BigInteger, nullable=False),
+        sa.Column("since", sa.Double, nullable=False),
+    )  # fmt: skip
     op.create_table("compacted", *_keys(*run), sa.Column("stamp", sa.Text, nullable=False))
     op.create_table(
         "leases", *_keys("name"),
