@@ -12,6 +12,8 @@ import sqlalchemy as sa
 __all__ = ["FILE", "DatabaseError", "connect", "is_postgres", "locked", "masked", "migrate", "revision"]
 
 FILE = "server.sqlite"
+_SQLITE_CONNECTIONS = 40
+"""As many as there are threads that answer requests: to make one costs more than most questions."""
 _CONNECTIONS = 10
 _MORE_CONNECTIONS = 15
 """Of one process to PostgreSQL, while it is busy; one beside them listens for news."""
@@ -38,7 +40,9 @@ def connect(data: Path, url: str = "") -> sa.Engine:
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     if url:
         return _postgres(url)
-    engine = sa.create_engine(f"sqlite:///{data / FILE}", connect_args={"timeout": 30.0})
+    engine = sa.create_engine(
+        f"sqlite:///{data / FILE}", connect_args={"timeout": 30.0}, pool_size=_SQLITE_CONNECTIONS, max_overflow=-1
+    )  # fmt: skip
     sa.event.listen(engine, "connect", _options)
     return engine
 
@@ -60,7 +64,8 @@ def _postgres(url: str) -> sa.Engine:
 
 def _options(connection: Any, _: Any) -> None:
     # Reads go on while something is written; a commit is on disk when it returns.
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "case_sensitive_like = ON"):
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "case_sensitive_like = ON",
+                   "cache_size = -1024"):  # fmt: skip
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -78,6 +78,25 @@ def remove(engine: sa.Engine, place: Place) -> None:
             tell(connection, place)
 
 
+def _mine(table: sa.Table) -> sa.ColumnElement[bool]:
+    return (table.c.project == sa.bindparam("_project")) & (table.c.run == sa.bindparam("_run"))
+
+
+def _bound(place: Place) -> dict[str, str]:
+    return {"_project": place[0], "_run": place[1]}
+
+
+# Made once: under load, runs are looked at hundreds of times a second.
+_RUNS, _PROGRESS = tables.INDEX["runs"], tables.INDEX["progress"]
+_KNOWN = (
+    sa.select(_PROGRESS.c.state, _RUNS.c.stamp, _RUNS.c.status)
+    .join_from(_RUNS, _PROGRESS, (_PROGRESS.c.project == _RUNS.c.project) & (_PROGRESS.c.run == _RUNS.c.run))
+    .where(_mine(_RUNS))
+)
+_STAMP = sa.select(_RUNS.c.stamp).where(_mine(_RUNS))
+_DELETES = [sa.delete(table).where(_mine(table)) for table in tables.INDEX.values()]
+
+
 class _Known(NamedTuple):
     """What the index has of a run."""
 
@@ -87,11 +106,8 @@ class _Known(NamedTuple):
 
 
 def _known(engine: sa.Engine, place: Place) -> _Known:
-    runs, progress = tables.INDEX["runs"].c, tables.INDEX["progress"].c
-    same = (progress.project == runs.project) & (progress.run == runs.run)
-    select = sa.select(progress.state, runs.stamp, runs.status).where(same)
     with engine.connect() as connection:
-        found = connection.execute(select.where(runs.project == place[0], runs.run == place[1])).one_or_none()
+        found = connection.execute(_KNOWN, _bound(place)).one_or_none()
     if found is None:
         return _Known()
     try:
@@ -104,10 +120,8 @@ def _write(
     engine: sa.Engine, storage: Storage, place: Place, known: _Known, rows: dict[str, list[dict[str, Any]]]
 ) -> bool:  # fmt: skip
     """Replace the rows of a run, unless another server has done so since, or the run was taken away: whether it did."""
-    runs = tables.INDEX["runs"].c
-    select = sa.select(runs.stamp).where(runs.project == place[0], runs.run == place[1])
     with database.locked(engine, "index", *place) as connection:
-        if (connection.execute(select).scalar() or "") != known.stamp or not storage.stamp(place):
+        if (connection.execute(_STAMP, _bound(place)).scalar() or "") != known.stamp or not storage.stamp(place):
             return False
         _delete(connection, place)
         for name, found in rows.items():
@@ -118,11 +132,7 @@ def _write(
 
 
 def _delete(connection: sa.Connection, place: Place) -> bool:
-    found = 0
-    for table in tables.INDEX.values():
-        mine = (table.c.project == place[0]) & (table.c.run == place[1])
-        found += connection.execute(sa.delete(table).where(mine)).rowcount
-    return found > 0
+    return sum(connection.execute(delete, _bound(place)).rowcount for delete in _DELETES) > 0
 
 
 class Indexer(threading.Thread):

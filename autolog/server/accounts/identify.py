@@ -114,12 +114,19 @@ def by_session(connection: sa.Connection, secret: str, project: str | None = Non
     return who._replace(session=found.hash) if who else None, found.seen_at < now - _SEEN_EVERY
 
 
-def _token(connection: sa.Connection, digest: str) -> _Grant | None:
-    select = sa.select(tables.tokens, tables.users.c.admin).join(
-        tables.users, tables.users.c.name == tables.tokens.c.user_name
+_TOKEN = (
+    sa.select(tables.tokens, tables.users.c.admin)
+    .join(tables.users, tables.users.c.name == tables.tokens.c.user_name)
+    .where(
+        tables.tokens.c.hash == sa.bindparam("digest"), tables.tokens.c.revoked_at.is_(None),
+        tables.users.c.disabled.is_(False),
     )
-    valid = (tables.tokens.c.hash == digest, tables.tokens.c.revoked_at.is_(None), tables.users.c.disabled.is_(False))
-    found = connection.execute(select.where(*valid)).one_or_none()
+)  # fmt: skip
+"""Made once: it is asked with every request."""
+
+
+def _token(connection: sa.Connection, digest: str) -> _Grant | None:
+    found = connection.execute(_TOKEN, {"digest": digest}).one_or_none()
     if found is None or (found.expires_at is not None and found.expires_at < time.time()):
         return None
     return _Grant(found.user_name, found.admin, found.role, found.project, found.expires_at, found.id)
