@@ -9,6 +9,8 @@ from autolog.server import tables
 from tests.people import Browser
 from tests.servers import RUN
 
+STORAGES = ["local", "remote"]
+
 OTHER = "20261122-111134-537-00000002"
 
 

@@ -7,8 +7,10 @@ import pytest
 import sqlalchemy as sa
 
 from autolog.server import tables
-from autolog.server.accounts import passwords
+from autolog.server.accounts import passwords, throttling
 from tests.people import Browser
+
+STORAGES = ["local", "remote"]
 
 PASSWORD = "correct horse battery"
 FAST = passwords.PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
@@ -159,28 +161,55 @@ def test_signing_in_ends_the_session_before(browser):
     assert browser.ask("GET", "/api/v1/me").status == 401
 
 
+def pauses(server):
+    """How long each has to wait; and wherever that is at all, it is not over while the test is looking."""
+    row = tables.throttle.c
+    with server.engine.begin() as connection:
+        rows = connection.execute(sa.select(row.until - row.seen_at).where(row.until > row.seen_at)).scalars().all()
+        lasting = sa.update(tables.throttle).where(row.until > row.seen_at)
+        connection.execute(lasting.values(until=time.time() + 55))
+    return [round(pause, 1) for pause in rows]
+
+
+def set_failures(server, number):
+    """So many failures of ann before, and the time to wait has passed."""
+    mine = tables.throttle.c.key == throttling.by_user("ann").key
+    with server.engine.begin() as connection:
+        connection.execute(sa.update(tables.throttle).where(mine).values(failures=number, until=0.0))
+
+
 def test_guessing_is_slowed_down_for_whomever(browser):
     """The same for users who are there and who are not; and not for good."""
-    for user in ("ann", "nobody at all"):
+    bodies = set()
+    for number, user in enumerate(("ann", "nobody at all"), 1):
         answers = [browser.sign_in(user=user, password="wrong") for _ in range(6)]
-        assert {answer.status for answer in answers[:6]} == {401}
-        assert len({answer.body for answer in answers[:6]}) == 1
+        assert {answer.status for answer in answers} == {401}
+        bodies |= {answer.body for answer in answers}
+        assert len(pauses(browser.server)) == number
         refused = browser.sign_in(user=user, password=PASSWORD)
         assert (refused.status, refused.code) == (429, "too_often")
         assert 1 <= int(refused.headers["retry-after"]) <= 60
-    assert answers[0].body == Browser(browser.server).sign_in(user="ghost", password="wrong").body
-    with browser.server.engine.begin() as connection:
-        longest = connection.execute(sa.select(sa.func.max(tables.throttle.c.until))).scalar_one()
-        assert longest < time.time() + 61
-        connection.execute(sa.update(tables.throttle).values(until=0.0))  # the time has passed
+    assert len(bodies) == 1
+    set_failures(browser.server, 6)
     assert browser.sign_in(user="ann", password=PASSWORD).status == 200
     assert browser.sign_in(user="ann", password="wrong").status == 401  # all is forgotten
     assert browser.sign_in(user="ann", password=PASSWORD).status == 200
 
 
+@pytest.mark.parametrize(("failures", "pause"), [(6, 4.0), (9, 32.0), (10, 60.0), (1000, 60.0)])
+def test_pauses_double_up_to_a_bound(browser, failures, pause):
+    browser.sign_in(user="ann", password="wrong")
+    set_failures(browser.server, failures)
+    assert browser.sign_in(user="ann", password="wrong").status == 401
+    assert pauses(browser.server) == [pause]
+
+
 def test_an_address_that_tries_many_names_is_slowed_down(browser):
-    statuses = [browser.sign_in(token=f"guess {n}").status for n in range(22)]
-    assert statuses == [401] * 21 + [429]
+    assert {browser.sign_in(token=f"guess {n}").status for n in range(20)} == {401}
+    assert pauses(browser.server) == []
+    assert browser.sign_in(token="guess").status == 401
+    assert pauses(browser.server) == [2.0]
+    assert browser.sign_in(token="guess").status == 429
     assert browser.sign_in(user="ann", password=PASSWORD).status == 429
     with browser.server.engine.begin() as connection:
         connection.execute(sa.delete(tables.throttle))
@@ -192,6 +221,7 @@ def test_servers_count_together(own_server):
     guesser = Browser(own_server)
     for _ in range(6):
         guesser.sign_in(user="ann", password="wrong")
+    assert pauses(own_server)
     own_server.end()
     own_server.start()
     assert guesser.sign_in(user="ann", password=PASSWORD).status == 429
