@@ -73,8 +73,12 @@ class Connection:
             request.headers["Authorization"] = f"Bearer {self._token}"
         return request
 
-    def _renew(self) -> None:
-        """Take the token that is given, or where that was refused or there is none, the one that is stored now."""
+    def _renew(self) -> bool:
+        """Take the token that is given, or where that was refused or there is none, the one that is stored now.
+
+        Returns:
+            Whether it is another one: `autolog login` may have stored it since.
+        """
         from autolog.credentials import token_for
 
         refused = self._token
@@ -82,6 +86,7 @@ class Connection:
             self._token = self._given
         else:
             self._token = token_for(self.url) or self._given
+        return self._token != refused
 
     def call(
         self,
@@ -126,6 +131,8 @@ class Connection:
                 if not _was_idle(error):
                     raise
                 answer = send()  # a kept connection that the other end had closed
+            if answer.status_code == 401 and self._renew():
+                answer = send()
         except requests.RequestException as error:
             raise Unreachable(self._why(error)) from error
         return self._read(answer)
@@ -151,7 +158,6 @@ class Connection:
         if status == 410 and error.get("code"):
             raise Rejected(f"the server takes nothing more of this run: {error.get('message')}")
         if status == 401:
-            self._renew()  # `autolog login` may have stored another one since
             error["message"] = f"{error.get('message')}; `autolog login {self.url}` stores a new token"
         raise Refused(status, error)
 

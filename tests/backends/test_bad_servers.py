@@ -1,4 +1,4 @@
-"""Servers that are dead, refuse, hang, fail, or cannot be trusted: training does not notice, and it is said what is left.
+"""Servers that are dead, refuse, hang, fail, or cannot be trusted: training does not notice, what is left is said.
 
 Each row is a real server or proxy that behaves so, and a real training with a real sidecar.
 """
