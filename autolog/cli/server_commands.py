@@ -8,7 +8,7 @@ import msgspec
 import sqlalchemy as sa
 import typer
 
-from autolog.cli import server_tokens, server_users
+from autolog.cli import server_tokens, server_upkeep, server_users
 from autolog.cli.errors import CommandError
 from autolog.cli.server_options import DATA, Assets, Data, Database, engine_of, limits, service_of
 from autolog.server import tables
@@ -63,5 +63,5 @@ def start(  # noqa: PLR0917  a command's options are its arguments
     serve(service, host, port, compact_after=compact_after, drain=drain)
 
 
-for _name, _command in (server_users.COMMANDS | server_tokens.COMMANDS).items():
+for _name, _command in (server_users.COMMANDS | server_tokens.COMMANDS | server_upkeep.COMMANDS).items():
     application.command(_name)(_command)
