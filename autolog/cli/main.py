@@ -46,6 +46,7 @@ COMMANDS = {
     "sync": Command("autolog.cli.sync:sync", "deliver what backends have not got yet"),
     "ui": Command("autolog.cli.ui:ui", "show runs in the browser, live"),
     "login": Command("autolog.cli.login:login", "store the token of a server"),
+    "logout": Command("autolog.cli.login:logout", "forget the token of a server"),
     "server": Command("autolog.cli.server:server", "start a server, or say who may use it", plain=True),
     "doctor": Command("autolog.cli.doctor:doctor", "what works here, what does not, and why", plain=True),
 }

@@ -10,9 +10,9 @@ from autolog.server.access import Role
 
 __all__ = [
     "AuditEntry", "AuditPage", "Done", "Invitation", "Member", "MemberList", "MemberRole", "NewShare", "NewToken",
-    "NewUser", "NewWorkspace", "PasswordChange", "ProjectChange", "ProjectInfo", "Redemption", "Session", "ShareItem",
-    "ShareList", "ShareMade", "Shared", "SignIn", "TokenItem", "TokenList", "TokenMade", "UserChange", "UserItem",
-    "UserList", "WorkspaceInfo", "WorkspaceItem", "WorkspaceList",
+    "NewUser", "NewWorkspace", "PasswordChange", "ProjectChange", "ProjectInfo", "Redeemed", "Redemption",
+    "Session", "ShareItem", "ShareList", "ShareMade", "Shared", "SignIn", "TokenItem", "TokenList", "TokenMade",
+    "UserChange", "UserItem", "UserList", "WorkspaceInfo", "WorkspaceItem", "WorkspaceList",
 ]  # fmt: skip
 
 
@@ -74,6 +74,12 @@ class Redemption(msgspec.Struct, forbid_unknown_fields=True):
 
     secret: _Secret
     password: _Secret
+
+
+class Redeemed(msgspec.Struct):
+    """The user who has a password now, and can sign in."""
+
+    user: str
 
 
 # -- users and tokens --------------------------------------------------------------------------------------------------

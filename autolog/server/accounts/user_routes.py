@@ -15,6 +15,7 @@ from autolog.server.accounts.shapes import (
     Invitation,
     NewUser,
     PasswordChange,
+    Redeemed,
     Redemption,
     UserChange,
     UserItem,
@@ -88,14 +89,13 @@ async def redeem(request: Request) -> Response:
         with engine.connect() as connection:
             return users.invited(connection, given.secret)
 
-    def done(stored: str) -> None:
+    def done(stored: str) -> str:
         with engine.begin() as connection:
-            users.redeem(connection, address, given.secret, stored)
             throttling.forgive(connection, user=None, address=here)
+            return users.redeem(connection, address, given.secret, stored)
 
     stored = await hash_of(passwords.check(given.password, await in_thread(invited)))
-    await in_thread(done, stored)
-    return answer(Done())
+    return answer(Redeemed(user=await in_thread(done, stored)))
 
 
 async def change_password(request: Request) -> Response:
@@ -138,7 +138,7 @@ ENDPOINTS = [
         gives=Invitation, errors=(409, 422),
     ),
     Endpoint(
-        "POST", "/api/v1/invitations", redeem, "Set a password by an invitation.", takes=Redemption, gives=Done,
+        "POST", "/api/v1/invitations", redeem, "Set a password by an invitation.", takes=Redemption, gives=Redeemed,
         errors=(*_BODY, 403, 404, 429), open=True,
     ),
     Endpoint(
