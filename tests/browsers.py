@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -94,7 +95,7 @@ class Site:
     def __init__(self, runs: Path, cache: Path) -> None:
         self.runs = runs
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AUTOLOG")}
-        self.environment = kept | {"XDG_CACHE_HOME": str(cache)}
+        self.environment = kept | {"XDG_CACHE_HOME": str(cache), "PYTHONFAULTHANDLER": "1"}
         self.process: subprocess.Popen[str] | None = None
         self.address = ""
         """With its key."""
@@ -104,7 +105,10 @@ class Site:
             [sys.executable, "-m", "autolog.cli", "ui", "--dir", str(self.runs), "--port", "0", "--no-open", *words],
             env=self.environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
         )  # fmt: skip
+        late = threading.Timer(_PATIENCE, self.process.send_signal, [signal.SIGABRT])  # it then tells where it stands
+        late.start()
         said = self.process.stderr.readline() + self.process.stderr.readline()
+        late.cancel()
         found = re.search(r"http://127\.0\.0\.1:\d+/\?key=\S+", said)
         assert found, said + self.process.stderr.read()
         self.address = found.group()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import webbrowser
@@ -43,7 +44,8 @@ def ui(
             webbrowser.open(address)
 
     try:
-        serve(root, port, begun)
+        with contextlib.suppress(KeyboardInterrupt):
+            serve(root, port, begun)
     except OSError as error:
         raise CommandError(f"cannot listen on port {port}: {error.strerror}; --port 0 takes any that is free") from None
 

@@ -6,9 +6,24 @@ import pytest
 
 from tests.browsers import Site, chromium, watched
 from tests.labs import Lab, lab
-from tests.servers import eventually
+from tests.servers import elsewhere, eventually, own_server, server, shared_server, storage_kind
+from tests.stores import bucket, database_url, postgres
 
-__all__ = ["chromium", "eventually", "lab", "watched"]
+__all__ = [
+    "bucket",
+    "chromium",
+    "database_url",
+    "elsewhere",
+    "eventually",
+    "lab",
+    "own_server",
+    "postgres",
+    "pytest_generate_tests",
+    "server",
+    "shared_server",
+    "storage_kind",
+    "watched",
+]
 
 TRAINS = """
     import argparse, math, sys

@@ -24,20 +24,20 @@ def test_metrics_of_all_are_in_one_chart_and_the_legend_is_any_field(compared):
     chart = page.get_by_role("figure", name="train/loss", exact=True)
     expect(chart.get_by_role("img")).to_have_accessible_name("train/loss: 2 lines, 100 points")
     page.get_by_role("combobox", name="Legend").select_option("params.lr")
-    expect(legend(page).get_by_role("link")).to_have_text(["0.1", "0.2", "–"])
+    expect(legend(page).get_by_role("link")).to_have_text(["0.1", "0.2", "—"])
     plot = chart.locator(".u-over")
     plot.hover(position={"x": 1, "y": 5})
     expect(page.locator(".tooltip:visible")).to_contain_text("step 0")
     expect(page.locator(".tooltip:visible div")).to_have_count(2)
     assert {text[:3] for text in page.locator(".tooltip:visible div").all_inner_texts()} == {"0.1", "0.2"}
     page.reload()
-    expect(legend(page).get_by_role("link")).to_have_text(["0.1", "0.2", "–"])
+    expect(legend(page).get_by_role("link")).to_have_text(["0.1", "0.2", "—"])
 
 
 def test_what_differs_comes_first(compared):
     table = compared.get_by_role("region", name="Parameters")
-    expect(table.get_by_role("row").filter(has_text="lr")).to_contain_text("0.10.2–")
-    expect(table.get_by_role("row").filter(has_text="folds")).to_contain_text("––3")
+    expect(table.get_by_role("row").filter(has_text="lr")).to_contain_text("0.10.2—")
+    expect(table.get_by_role("row").filter(has_text="folds")).to_contain_text("——3")
     compared.get_by_role("button", name="Leave out rich").click()
     expect(table.get_by_role("row").filter(has_text="folds")).to_have_count(0)
     expect(table.get_by_role("row").filter(has_text="optimizer")).to_have_count(0)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -58,6 +60,10 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+def _leave(*_: object) -> None:
+    sys.exit(0)
+
+
 def serve(root: Path, port: int, begun: Callable[[str], None]) -> None:
     """Show a runs directory until Ctrl-C or SIGTERM.
 
@@ -90,6 +96,7 @@ def serve(root: Path, port: int, begun: Callable[[str], None]) -> None:
         timeout_graceful_shutdown=2, h11_max_incomplete_event_size=64 << 10,
     )  # fmt: skip
     address = f"http://127.0.0.1:{port}/?key={key}"
+    signal.signal(signal.SIGTERM, _leave)  # uvicorn hands the signal on when it has ended
     try:
         shown.indexer.start()
         watch.start()

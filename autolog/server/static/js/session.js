@@ -19,7 +19,9 @@ export function useSession() {
   const [session, set] = useState({ state: "unknown" });
   const actions = useMemo(() => ({
     async enter(body) {
-      taken(set, await ask("POST", "/session", { body }));
+      const told = await ask("POST", "/session", { body });
+      taken(set, told);
+      return told;
     },
     async leave() {
       await ask("DELETE", "/session");

@@ -10,14 +10,10 @@ export function SharePage({ session }) {
   useEffect(() => {
     const secret = location.hash.slice(1);
     history.replaceState(null, "", "/share");
-    session.enter({ share: secret }).catch(setError);
-  }, []);
-  useEffect(() => {
-    if (session.share?.project) {
-      const { project, run } = session.share;
+    session.enter({ share: secret }).then(({ share: { project, run } }) => {
       go(run ? runHref(project, run) : projectHref(project), { replace: true });
-    } else if (session.state === "known" && session.share) go("/", { replace: true });
-  }, [session.share]);
+    }).catch(setError);
+  }, []);
   if (error) return html`<${Message} kind="error">This link opens nothing: ${error.message}<//>`;
   return html`<${Waiting} />`;
 }

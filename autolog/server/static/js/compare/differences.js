@@ -18,7 +18,7 @@ export function Differences({ runs, inputs }) {
       <thead><tr><th></th>${runs.map((run, place) => html`<th key=${run.id} title=${run.name}><i class="chip" style=${{ background: color(place) }}></i></th>`)}</tr></thead>
       <tbody>${shown.map(({ column, values }) => html`<tr key=${column}><th scope="row" title=${column}>${heading(column).name}
         <small class="faint"> ${heading(column).kind}</small></th>
-        ${values.map((value, place) => html`<td key=${place}>${value === undefined ? "–" : plain(value)}</td>`)}</tr>`)}</tbody>
+        ${values.map((value, place) => html`<td key=${place}>${value === undefined ? "—" : plain(value)}</td>`)}</tr>`)}</tbody>
     </table></div>` : html`<p class="faint">${rows.length ? "All parameters are equal." : "These runs have no parameters."}</p>`}
   </section>`;
 }

@@ -76,7 +76,7 @@ function Compared({ project, query, ids, runs, names, inputs, now }) {
 
 /** What a run is called in the legend: any of its fields. */
 export function labelOf(run, field) {
-  if (field === "tags") return run.tags.join(" ") || "–";
+  if (field === "tags") return run.tags.join(" ") || "—";
   if (field in run && typeof run[field] === "string") return run[field];
-  return field in run.values ? plain(run.values[field]) : "–";
+  return field in run.values ? plain(run.values[field]) : "—";
 }
