@@ -10,6 +10,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from autolog.server.accounts.sessions import COOKIE
 from autolog.server.endpoint import Endpoint, Query, answer
 from autolog.version import VERSION
 
@@ -26,7 +27,8 @@ _WORDS = {
 }  # fmt: skip
 _ABOUT = """\
 Everything that autolog itself sends and reads. Errors are `{"error": {"code", "message", …}}`: the code is for
-programs, the message for people. Every request needs `Authorization: Bearer TOKEN`, but where a project is public."""
+programs, the message for people. Every request needs `Authorization: Bearer TOKEN`, but where a project is public; or
+the cookie of a session, and then `X-CSRF-Token` wherever it is no GET."""
 _ERROR = {
     "type": "object",
     "required": ["error"],
@@ -59,9 +61,12 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": {**components, "Error": _ERROR},
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+            },
         },
-        "security": [{"token": []}],
+        "security": [{"token": []}, {"session": []}],
     }
 
 
