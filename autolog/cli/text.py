@@ -9,6 +9,8 @@ import sys
 from datetime import datetime
 from typing import Any
 
+from autolog.store.summary import in_calendar
+
 __all__ = ["STYLES", "ago", "clean", "duration", "moment", "number", "shorten", "size", "status", "value"]
 
 STYLES = {
@@ -88,12 +90,14 @@ def ago(time: float, now: float) -> str:
     for unit, seconds, limit in (("s", 1, 60), ("m", 60, 3600), ("h", 3600, 86400), ("d", 86400, 14 * 86400)):
         if past < limit:
             return f"{int(past // seconds)}{unit} ago"
-    return datetime.fromtimestamp(time).astimezone().strftime("%Y-%m-%d")
+    return datetime.fromtimestamp(in_calendar(time)).astimezone().strftime("%Y-%m-%d")
 
 
 def moment(time: float | None) -> str:
     """A point in time in the local zone, to the second."""
-    return "" if time is None else datetime.fromtimestamp(time).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
+    if time is None:
+        return ""
+    return datetime.fromtimestamp(in_calendar(time)).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
 
 
 def size(count: float) -> str:

@@ -41,7 +41,7 @@ class Endpoint(NamedTuple):
     takes: Any = None
     """What the body is: a type of msgspec's, or ``bytes``; ``None``: there is none."""
     gives: Any = None
-    """What the answer is: a type of msgspec's, or a media type as text."""
+    """What the answer is: a type of msgspec's, or a media type as text; several of them with commas."""
     errors: tuple[int, ...] = ()
     """Statuses of errors beside 401, 403 and 404."""
     open: bool = False

@@ -120,6 +120,7 @@ async def _streamed(begin: Callable[[], Pieces], asked: _Asked, what: str) -> Re
 
 
 _PROJECT = "/api/v1/projects/{project}/export"
+_ANY = ", ".join(kind.partition(";")[0] for kind in _TYPES.values())
 _WHICH = (
     Query("format", str, "csv (unless it is given), json: one array, jsonl: one object a line, parquet"),
     Query("run", str, "only this run", repeated=True),
@@ -130,15 +131,15 @@ _WHICH = (
 )
 ENDPOINTS = [
     Endpoint(
-        "GET", f"{_PROJECT}/runs", runs, "The table of runs as a file.", gives="*/*", errors=(400, 422),
+        "GET", f"{_PROJECT}/runs", runs, "The table of runs as a file.", gives=_ANY, errors=(400, 422),
         query=(*_WHICH, Query("columns", str, "only these, such as name,params.lr,metrics.loss.min", repeated=True)),
     ),
     Endpoint(
-        "GET", f"{_PROJECT}/points", points, "Every point of metrics, those of child runs too, as a file.", gives="*/*",
+        "GET", f"{_PROJECT}/points", points, "Every point of metrics, those of child runs too, as a file.", gives=_ANY,
         errors=(400, 422), query=(*_WHICH, Query("metric", str, "only this metric", repeated=True)),
     ),
     Endpoint(
         "GET", f"{_PROJECT}/system", system, "Every sample of the machines as a file, in the columns of points.",
-        gives="*/*", errors=(400, 422), query=_WHICH,
+        gives=_ANY, errors=(400, 422), query=_WHICH,
     ),
 ]  # fmt: skip

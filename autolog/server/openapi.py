@@ -93,8 +93,8 @@ def _operation(each: Endpoint) -> dict[str, Any]:
 def _content(kind: Any) -> dict[str, Any]:
     if kind is bytes:
         return {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
-    if isinstance(kind, str):
-        return {kind: {"schema": {"type": "string", "format": "binary"}}}
+    if isinstance(kind, str):  # no schema: bytes of that type
+        return {each.strip(): {} for each in kind.split(",")}
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return {"application/json": {"schema": {"$ref": f"#/components/schemas/{kind.__name__}"}}}
     return {"application/json": {"schema": msgspec.json.schema(kind)}}

@@ -24,8 +24,13 @@ if TYPE_CHECKING:
     from autolog.store.fold import FactState, FileState, MetricState, Node, RunState
     from autolog.store.status import Fate
 
-__all__ = ["MetricSummary", "RunSummary", "descendants", "iso", "merged_child", "number_json", "summarize"]
+__all__ = [
+    "MetricSummary", "RunSummary", "descendants", "in_calendar", "iso", "merged_child", "number_json", "summarize",
+]  # fmt: skip
 
+_FIRST = datetime(1, 1, 2, tzinfo=timezone.utc).timestamp()
+_LAST = datetime(9999, 12, 30, tzinfo=timezone.utc).timestamp()
+"""A day from the ends of the calendar: in every zone there is a date."""
 _EVALUATIONS = frozenset({"evaluate", "evaluation", "test", "validate", "predict"})
 
 
@@ -93,10 +98,16 @@ class RunSummary(msgspec.Struct, kw_only=True):
 
 
 def iso(time: float | None) -> str | None:
-    """``2026-11-22T11:11:34.537123Z``; the exact number stays in the journal."""
+    """``2026-11-22T11:11:34.537123Z``, the nearest there is; the exact number stays in the journal."""
     if time is None:
         return None
-    return datetime.fromtimestamp(time, timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    moment = datetime.fromtimestamp(in_calendar(time), timezone.utc)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def in_calendar(time: float) -> float:
+    """A time, or the nearest that has a date: what a broken clock says may have none."""
+    return min(max(time, _FIRST), _LAST)
 
 
 def number_json(value: float | None) -> events.Number | None:
@@ -104,9 +115,7 @@ def number_json(value: float | None) -> events.Number | None:
     return None if value is None else events.to_wire(value)
 
 
-def summarize(
-    state: RunState, directory: Path, *, now: float | None = None, heard: float | None = None
-) -> RunSummary:
+def summarize(state: RunState, directory: Path, *, now: float | None = None, heard: float | None = None) -> RunSummary:
     """The summary of a run from its state; asks the system whether an unfinished run's process is alive.
 
     Args:

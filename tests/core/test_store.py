@@ -570,6 +570,18 @@ def test_archived_runs_are_listed_where_they_are_asked_for(tmp_path):
         found("archived == 'yes'")
 
 
+@pytest.mark.parametrize("time", [1e300, -1e300, 1e12, -1e12])
+def test_times_that_no_calendar_has_are_shown_as_the_nearest(tmp_path, time):
+    from autolog.cli import text
+
+    directory = write_run(tmp_path, "r", e.End(time=time, status="completed", exit_code=0))
+    run = store.read_run(directory)
+    run.started_at = time
+    assert run.to_dict()["started_at"][:4] in ("0001", "9999")
+    assert text.moment(time)[:5].strip("-")
+    assert text.ago(time, START)
+
+
 def test_an_edit_is_no_sign_of_life(tmp_path):
     directory = write_run(tmp_path, "r", metric(1, loss=1.0), host="elsewhere", boot="b")
     edit.set_note(store.read_run(directory), "hello")
