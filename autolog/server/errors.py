@@ -62,7 +62,8 @@ _FULL = "53100"
 
 async def _database_error(_: Request, error: Exception) -> Response:
     """The database cannot be reached, hangs or is full: clients send again what was not acknowledged."""
-    logging.getLogger("autolog.server").warning("the database cannot be used: %s", error)
+    why = " ".join(str(getattr(error, "orig", None) or error).split())
+    logging.getLogger("autolog.server").warning("the database cannot be used: %s", why[:300])
     if getattr(getattr(error, "orig", None), "sqlstate", None) == _FULL:
         return ApiError(
             507, "disk_full", "the database's disk is full; nothing was taken, send it again later"

@@ -121,7 +121,9 @@ def _write(
 ) -> bool:  # fmt: skip
     """Replace the rows of a run, unless another server has done so since, or the run was taken away: whether it did."""
     with database.locked(engine, "index", *place) as connection:
-        if (connection.execute(_STAMP, _bound(place)).scalar() or "") != known.stamp or not storage.stamp(place):
+        if (connection.execute(_STAMP, _bound(place)).scalar() or "") != known.stamp or not storage.stamp(
+            place, connection
+        ):
             return False
         _delete(connection, place)
         for name, found in rows.items():

@@ -16,6 +16,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+import sqlalchemy as sa
+
 from autolog.server.shapes import Upload
 from autolog.store.layout import Place
 
@@ -113,8 +115,13 @@ class Storage(Protocol):
             FileNotFoundError: there is no such run.
         """
 
-    def stamp(self, place: Place) -> str:
-        """Changes whenever the run's journals do; empty: there is no such run."""
+    def stamp(self, place: Place, connection: sa.Connection | None = None) -> str:
+        """Changes whenever the run's journals do; empty: there is no such run.
+
+        Args:
+            place: the run.
+            connection: of the server's database, which is asked where that knows; default: one of its own.
+        """
 
     def places(self) -> Iterator[tuple[Place, str]]:
         """Every run with its :meth:`stamp`."""

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from autolog.journal import is_system
 from autolog.server import appending
 from autolog.server.errors import ApiError
@@ -112,7 +114,7 @@ class LocalStorage:
             raise FileNotFoundError(f"there is no run {place[1]} in {place[0]}")
         yield found
 
-    def stamp(self, place: Place) -> str:
+    def stamp(self, place: Place, connection: sa.Connection | None = None) -> str:  # noqa: ARG002  (the contract's)
         return layout.stamp_of(self._run(place))
 
     def places(self) -> Iterator[tuple[Place, str]]:

@@ -105,8 +105,8 @@ class RemoteStorage:
             raise FileNotFoundError(f"there is no run {place[1]} in {place[0]}")
         return [Source(one.name, one.stream, one.size, _reader(self._streams, one), one.changed_at) for one in journals]
 
-    def stamp(self, place: Place) -> str:
-        return stamp_of(self._streams.of(place))
+    def stamp(self, place: Place, connection: sa.Connection | None = None) -> str:
+        return stamp_of(self._streams.of(place, connection))
 
     def places(self) -> Iterator[tuple[Place, str]]:
         for place, found in self._streams.runs():

@@ -62,11 +62,13 @@ class Streams:
         self._engine = engine
         self._objects = objects
 
-    def of(self, place: Place) -> list[Stream]:
+    def of(self, place: Place, connection: sa.Connection | None = None) -> list[Stream]:
         """The streams of a run, sorted by name."""
         select = sa.select(*_COLUMNS).where(_live(place)).order_by(streams.c.name)
-        with self._engine.connect() as connection:
+        if connection is not None:
             return [Stream(*row) for row in connection.execute(select)]
+        with self._engine.connect() as own:
+            return [Stream(*row) for row in own.execute(select)]
 
     def named(self, place: Place, name: str) -> Stream | None:
         """One of them."""

@@ -13,5 +13,5 @@ __all__ = [
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     kinds = getattr(metafunc.module, "STORAGES", ["local"])
-    if "storage_kind" in metafunc.fixturenames and len(kinds) > 1:
+    if "storage_kind" in metafunc.fixturenames and kinds != ["local"]:
         metafunc.parametrize("storage_kind", kinds, indirect=True, scope="module")
