@@ -1,6 +1,8 @@
 """Members, workspaces, public projects, share links, the audit log."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -85,6 +87,34 @@ def test_the_last_admin_of_a_project_stays(server, base):
     assert server.send("PUT", f"{base}/members/admin", {"role": "admin"}, token=server.ann).status == 200
     assert server.ask("DELETE", ann, token=server.ann).status == 200
     assert server.ask("GET", base, token=server.ann).status == 404
+
+
+def at_once(*calls):
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return sorted(future.result().status for future in [pool.submit(call) for call in calls])
+
+
+def test_two_admins_who_are_taken_away_at_once_do_not_count_on_each_other(server, base):
+    names = [f"ann-{server.project}", f"eva-{server.project}"]
+    for _ in range(5):
+        for name in names:
+            server.token(name)
+            assert server.send("PUT", f"{base}/members/{name}", {"role": "admin"}).status == 200
+            assert server.send("PATCH", f"/api/v1/users/{name}", {"admin": True}).status == 200
+        ways = [partial(server.ask, "DELETE", f"{base}/members/{name}") for name in names]
+        assert at_once(*ways) == [200, 409]
+        tokens = [server.token(name, "admin") for name in names]
+        assert server.send("PATCH", "/api/v1/users/admin", {"admin": False}, token=tokens[0]).status == 200
+        ways = [
+            partial(server.send, "PATCH", f"/api/v1/users/{name}", {"admin": False}, token=token)
+            for name, token in zip(names, tokens, strict=True)
+        ]
+        try:
+            assert at_once(*ways) == [200, 409]
+        finally:
+            with server.engine.begin() as connection:
+                there = tables.users.c.name == "admin"
+                connection.execute(sa.update(tables.users).where(there).values(admin=True))
 
 
 # -- workspaces --------------------------------------------------------------------------------------------------------

@@ -65,6 +65,22 @@ def test_hashes_follow_their_parameters(browser):
     assert browser.sign_in(user="ann", password=PASSWORD).status == 200
 
 
+def test_who_is_not_there_takes_as_long_as_who_is(monkeypatch):
+    looked_at = []
+    verify = passwords.PasswordHasher.verify
+
+    def counted(self, stored, password):
+        looked_at.append(stored)
+        return verify(self, stored, password)
+
+    monkeypatch.setattr(passwords.PasswordHasher, "verify", counted)
+    assert not passwords.is_right(None, "the password of nobody")
+    assert passwords.is_right(FAST, PASSWORD)
+    assert not passwords.is_right(FAST, "wrong")
+    assert len(looked_at) == 3
+    assert not passwords.is_stale(looked_at[0])  # as much work as today's hashes
+
+
 def test_tokens_begin_sessions_that_end_with_them(browser):
     token = browser.server.token("bob", "reader")
     assert browser.sign_in(token=token).json["user"] == "bob"
