@@ -247,7 +247,7 @@ class Indexer(threading.Thread):
         found = dict(self._storage.places())
         for place in known.keys() - found.keys():
             remove(self._engine, place)
-        for place, stamp in found.items():
+        for place, stamp in sorted(found.items(), key=lambda item: item[0][1], reverse=True):  # the newest first
             if self._ended:
                 return
             if known.get(place) != stamp:

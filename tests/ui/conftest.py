@@ -18,7 +18,6 @@ __all__ = [
     "lab",
     "own_server",
     "postgres",
-    "pytest_generate_tests",
     "server",
     "shared_server",
     "storage_kind",

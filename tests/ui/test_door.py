@@ -138,8 +138,8 @@ def test_what_cannot_be_shown_is_said(site, words, tmp_path):
     words = [site.url.rpartition(":")[2] if word == "PORT" else word for word in words]
     base = [] if "--dir" in words else ["--dir", str(tmp_path)]
     done = subprocess.run(
-        [sys.executable, "-m", "autolog.cli", "ui", "--no-open", *base, *words], capture_output=True, text=True, timeout=60,
-        check=False, env=site.environment,
+        [sys.executable, "-m", "autolog.cli", "ui", "--no-open", *base, *words], env=site.environment,
+        capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 1
     assert re.search("there is no directory /nowhere|cannot listen on port", done.stderr), done.stderr

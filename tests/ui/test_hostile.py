@@ -9,8 +9,10 @@ from tests.browsers import Site
 
 ID = "20260101-000000-000-0000000"
 EVIL = "\"><img src=x onerror=window.hacked=1><script>window.hacked=1</script>'{{constructor}}`${1}`"
-PAGE = "<h1>a page</h1><script>document.title = 'ran'; try { parent.hacked = 1 } catch (e) {} fetch('/api/v1/session')</script>"
-SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9" onload="window.hacked=1"><script>parent.hacked=1</script></svg>'
+PAGE = """<h1>a page</h1>
+<script>document.title = 'ran'; try { parent.hacked = 1 } catch (e) {} fetch('/api/v1/session')</script>"""
+SVG = """<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9" onload="window.hacked=1">
+<script>parent.hacked=1</script></svg>"""
 
 
 def record(of, time, **values):
@@ -31,17 +33,19 @@ def evil_site(tmp_path_factory):
         f"\x1b[31m{EVIL}\x1b[0m\nplain\n\x1b]8;;javascript:window.hacked=1\x07link\x1b]8;;\x07\n"
     )
     stored = {"size": 10, "hash": "sha256:00"}
+    source = {"main": EVIL, "files": {EVIL: {"stored": "source/evil.py", "size": 9}}}
+    svg = "image/svg+xml"
     (run / "journal.jsonl").write_text(
         record("run", 1.0, id=run.name, name=EVIL, project="lab")
         + record("params", 2.0, values={EVIL: EVIL, "javascript:hacked=1": "javascript:hacked=1"})
         + record("metrics", 3.0, values={EVIL: 1.0}, step=1)
         + record("tags", 3.0, add=[EVIL])
         + record("note", 3.0, text=EVIL)
-        + record("fact", 3.0, name="source", value={"main": EVIL, "files": {EVIL: {"stored": "source/evil.py", "size": 9}}})
+        + record("fact", 3.0, name="source", value=source)
         + record("fact", 3.0, name="host", value={"name": EVIL, "toString": EVIL, "__proto__": EVIL})
         + record("child", 3.0, child="1", name=EVIL, kind=EVIL)
         + record("asset", 3.0, name="page", kind="html", media_type="text/html", path="assets/00/page.html", **stored)
-        + record("asset", 3.0, name=EVIL, kind="image", media_type="image/svg+xml", path="assets/00/picture.svg", **stored)
+        + record("asset", 3.0, name=EVIL, kind="image", media_type=svg, path="assets/00/picture.svg", **stored)
         + record("asset", 3.0, name="link", kind="file", uri="javascript:window.hacked=1")
         + record("end", 4.0, status="failed", exception={"type": EVIL, "message": EVIL, "traceback": EVIL})
     )  # fmt: skip

@@ -74,11 +74,8 @@ def test_scripts_write_no_html_and_name_no_other_host():
 
 
 def test_libraries_are_those_that_are_listed():
-    listed = dict(
-        re.findall(
-            r"^\| `([\w/.]+)` \|.*\| `([0-9a-f]{64})` \|$", (STATIC / "vendor/VENDORED.md").read_text(), re.MULTILINE
-        )
-    )
+    text = (STATIC / "vendor/VENDORED.md").read_text()
+    listed = dict(re.findall(r"^\| `([\w/.]+)` \|.*\| `([0-9a-f]{64})` \|$", text, re.MULTILINE))
     found = [path.removeprefix("vendor/") for path in FILES if path.startswith("vendor/")]
     assert sorted([*listed, "VENDORED.md"]) == found
     for path, digest in listed.items():

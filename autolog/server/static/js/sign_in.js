@@ -37,7 +37,7 @@ export function SignInPage({ route, session }) {
 }
 
 const Password = () => html`
-  <label>User <input name="user" autocomplete="username" autofocus required key="user" /></label>
+  <label>User <input name="user" autocomplete="username" required key="user" /></label>
   <label>Password <input name="password" type="password" autocomplete="current-password" required key="password" /></label>`;
 
 const Token = () => html`

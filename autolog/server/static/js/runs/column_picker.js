@@ -2,7 +2,7 @@
 
 import { Popover } from "../parts.js";
 import { FIXED, heading } from "./columns.js";
-import { html, useState } from "../view.js";
+import { html, useLayoutEffect, useRef, useState } from "../view.js";
 
 const MOST = 200;
 
@@ -15,6 +15,8 @@ export function ColumnPicker({ shown, names, choose }) {
 
 function Chooser({ shown, names, choose }) {
   const [text, setText] = useState("");
+  const field = useRef(null);
+  useLayoutEffect(() => field.current.focus(), []);
   const fits = (column) => column.toLowerCase().includes(text.toLowerCase());
   const others = every(names).filter((column) => !shown.includes(column) && fits(column));
   const move = (place, by) => {
@@ -24,7 +26,7 @@ function Chooser({ shown, names, choose }) {
     choose(changed);
   };
   return html`<div class="chooser">
-    <input type="search" aria-label="Find a column" placeholder="Find…" autofocus value=${text}
+    <input type="search" aria-label="Find a column" placeholder="Find…" ref=${field} value=${text}
       onInput=${(event) => setText(event.currentTarget.value)} />
     <ul aria-label="Shown columns">
       ${shown.map((column, place) => fits(column) && html`<li key=${column}>

@@ -6,7 +6,7 @@ import { duration, number, plain } from "../format.js";
 export const FIXED = ["status", "started", "duration", "tags", "note"];
 const GROUPS = { metrics: "metric", params: "param", args: "argument", facts: "fact", other: "other", fields: "field" };
 const STATS = ["min", "max", "count", "last_step", "last_epoch"];
-const WIDTHS = { status: 116, started: 104, duration: 92, tags: 190, note: 220 };
+const WIDTHS = { status: 116, started: 114, duration: 92, tags: 190, note: 220 };
 
 /** A column's name, taken apart: `metrics.val/loss.min` → `{group: "metrics", name: "val/loss", stat: "min"}`. */
 export function parts(column, known = []) {
