@@ -73,8 +73,14 @@ async def _database_error(_: Request, error: Exception) -> Response:
     return told.response()
 
 
+async def _data_error(_: Request, error: Exception) -> Response:  # noqa: ARG001  (Starlette's)
+    return ApiError(
+        422, "text", "a text or number of the request is none that a database holds, such as U+0000"
+    ).response()
+
+
 handlers: dict[Any, Any] = {
     ApiError: _api_error, HTTPException: _http_error, sa.exc.OperationalError: _database_error,
-    sa.exc.InterfaceError: _database_error, sa.exc.TimeoutError: _database_error,
+    sa.exc.InterfaceError: _database_error, sa.exc.TimeoutError: _database_error, sa.exc.DataError: _data_error,
 }  # fmt: skip
 """For Starlette's ``exception_handlers``."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from autolog.store import entries, schema
+from autolog.store import conditions, entries, schema
 from autolog.store.layout import Place
 from autolog.store.summary import RunSummary
 
-__all__ = ["index_rows"]
+__all__ = ["as_indexed", "index_rows"]
 
 _LONGEST_KEY = 1500
 """Bytes of a name: PostgreSQL's indexes hold no longer ones. The journals, and the run itself, have all of it."""
@@ -55,3 +55,15 @@ def _held(value: Any, *, key: bool) -> Any:
         return value
     data = value.encode("utf-8", "replace")
     return data[:_LONGEST_KEY].decode("utf-8", "ignore") if key else data.decode()
+
+
+def as_indexed(node: Any) -> Any:
+    """A parsed query that asks for names and texts as the index holds them."""
+    if isinstance(node, str):
+        return _held(node, key=False)
+    if isinstance(node, conditions.Field):
+        return node._replace(name=_held(node.name, key=True))
+    if isinstance(node, tuple):
+        parts = [as_indexed(part) for part in node]
+        return type(node)(*parts) if hasattr(node, "_fields") else tuple(parts)
+    return node

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from autolog import events
 from autolog.server import tables
 from autolog.server.errors import ApiError
+from autolog.server.index_rows import as_indexed
 from autolog.server.shapes import RunItem, RunList
 from autolog.store import columns, search
 from autolog.store.query import QueryError, parse
@@ -91,7 +92,9 @@ def condition_of(projects: Sequence[str], where: str, *, archived: bool = False)
     try:
         if not archived and search.hides_archived(where):
             condition &= _RUNS.archived == 0
-        return condition & search.condition_of(parse(where), now=time.time()) if where.strip() else condition
+        if where.strip():
+            condition &= search.condition_of(as_indexed(parse(where)), now=time.time())
+        return condition
     except QueryError as error:
         raise ApiError(400, "query", str(error), position=error.position, problem=error.problem) from None
 
