@@ -39,9 +39,11 @@ class Lab:
         path.write_text(textwrap.dedent(text))
         return path
 
-    def start(self, text: str, *, before: tuple[str, ...] = (), **environment: str) -> subprocess.Popen[str]:
+    def start(
+        self, text: str, *, before: tuple[str, ...] = (), name: str = "train.py", **environment: str
+    ) -> subprocess.Popen[str]:
         """Start a script; ``before`` are words in front of it (``nohup``, ``autolog run``) instead of Python."""
-        command = [*(before or (sys.executable,)), str(self.script(text))]
+        command = [*(before or (sys.executable,)), str(self.script(text, name))]
         process = subprocess.Popen(
             command,
             env=self.environment | environment,
@@ -65,10 +67,17 @@ class Lab:
         """``autolog …``; what it prints."""
         done = subprocess.run(
             [sys.executable, "-m", "autolog.cli", *words], env=self.environment, cwd=self.folder, input=given,
-            capture_output=True, text=True, timeout=2 * self.patience, check=False,
+            capture_output=True, text=True, timeout=4 * self.patience, check=False,
         )  # fmt: skip
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout
+
+    def begin_command(self, *words: str) -> subprocess.Popen[bytes]:
+        """``autolog …``, not waited for."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "autolog.cli", *words], env=self.environment, cwd=self.folder,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
 
     def directories(self) -> list[Path]:
         return sorted(path.parent for path in self.runs.glob("lab/*/journal.jsonl"))

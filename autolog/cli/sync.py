@@ -70,7 +70,7 @@ def _deliver_all(
         directory = Path(summary.directory)
         lacking = [name for name in names if _lacks(directory, name, settings, again=again)]
         wanted = [name for name in lacking if name not in stuck]
-        if wanted and may_go_on(directory):
+        if wanted and may_go_on(directory, sidecar=True):
             _say(f"{summary.name} goes on, and is delivered by its own sidecar")
         elif wanted:
             _deliver(summary, settings, wanted, again=again)

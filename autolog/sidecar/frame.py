@@ -51,10 +51,15 @@ def frame(directory: Path) -> Frame | None:
     return Frame(start, newest, end, next((word for word in reversed(exits) if word.pid == newest.pid), None))
 
 
-def may_go_on(directory: Path) -> bool:
-    """Whether a process of the run, or its sidecar, is there or may be, so that it delivers itself. Quick."""
+def may_go_on(directory: Path, *, sidecar: bool = False) -> bool:
+    """Whether a process of the run or its sidecar is there, or may be. Quick.
+
+    Args:
+        directory: the run's.
+        sidecar: only the sidecar counts: it is the one that delivers.
+    """
     for path in journals(directory):
-        if path.name != MAIN and not is_system(path.name):
+        if not is_system(path.name) and (sidecar or path.name != MAIN):
             continue
         header = _newest_header(path)
         if header is None:

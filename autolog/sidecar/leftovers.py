@@ -53,7 +53,7 @@ def deliver_rest(
     directory: Path, settings: Settings, say: Callable[[str, str, str], None], *, only: list[str], linger: float,
     again: bool = False,
 ) -> bool | None:  # fmt: skip
-    """Deliver what is left of a run that is over, its end included; its directory goes where it was only a spool.
+    """Deliver what is left of a run, its end included if it is over; its directory goes where it was only a spool.
 
     Args:
         directory: the run's.
@@ -73,9 +73,10 @@ def deliver_rest(
     if not delivery.await_turn(linger):
         return False
     known = write_end(directory, known)
+    goes_on = known.end is None and known.exit is None and may_go_on(directory)
     delivery.start()
-    whole = delivery.close(RunEnd(known.end, known.exit), linger=linger)
-    if delivery.spent():
+    whole = delivery.close(None if goes_on else RunEnd(known.end, known.exit), linger=linger)
+    if not goes_on and delivery.spent():
         delivery.remove()
     return whole
 

@@ -112,6 +112,8 @@ class Outlet(threading.Thread):
         self.news = threading.Event()
         self._ending = threading.Event()
         self._end: _End | None = None
+        self._enough: dict[str, int] | None = None
+        """Where to stop in each journal, of a run that goes on."""
         self._moved = time.monotonic()
         self._delivery = delivery
         self._settings = settings
@@ -122,6 +124,8 @@ class Outlet(threading.Thread):
 
     def finish(self, end: RunEnd | None) -> None:
         """No more is coming: send the rest, at once if it is waiting to try again, and end."""
+        if end is None and self._directory.is_dir():  # what comes later is the next one's: it may never stop coming
+            self._enough = {path.name: path.stat().st_size for path in journals(self._directory)}
         self._end = _End(end)
         self.moved()
         self._ending.set()
@@ -202,6 +206,8 @@ class Outlet(threading.Thread):
                 self._backend.send(chunk)
                 state.done = False
                 self._acknowledge(state, path.name, chunk.offset + len(chunk.data))
+                if self._enough is not None and state.journals[path.name] >= self._enough.get(path.name, 0):
+                    break
         if end is None:
             return False
         if end.run is not None:
