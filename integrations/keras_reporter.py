@@ -11,7 +11,7 @@ from autolog.integrations import keras_facts, keras_weights
 from autolog.integrations.keras_callbacks import Callbacks
 from autolog.integrations.keras_model import record_model
 from autolog.integrations.keras_rates import Rates, number, unwrapped
-from autolog.integrations.keras_steps import Steps, Throttle, counter
+from autolog.integrations.keras_steps import Steps, Throttle, behind, counter
 
 if TYPE_CHECKING:
     from autolog.run import Run
@@ -114,6 +114,7 @@ class Reporter:
         self.rates = Rates(getattr(model, "optimizer", None), self._own, ask=bool(options.log_learning_rate))
         self._begun = {name: counter(optimizer) or 0 for name, optimizer in self._own.items()}
         self._throttle = Throttle(options.every_n_batches, int(getattr(model, "steps_per_execution", 1) or 1))
+        self._behind = 0 if owned else behind(model)
         self._names: dict[str, str] = {}
         self._wants_rates = options.log_learning_rate is not False
         self._thinned = False
@@ -200,6 +201,7 @@ class Reporter:
 
     def batch_end(self, batch: int, logs: dict[str, Any]) -> None:
         """A batch has been done; maybe in a thread of Keras' own, and out of order."""
+        batch += self._behind
         step = self.steps.done(batch)
         if not self.options.log_batches:
             return

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import count
 from time import monotonic
 from typing import Any
 
 from autolog.integrations.keras_rates import number, unwrapped
 
-__all__ = ["Steps", "Throttle", "counted", "counter"]
+__all__ = ["Steps", "Throttle", "behind", "counted", "counter"]
 
 _FIRST = 10_000
 _A_SECOND = 200
@@ -96,6 +97,15 @@ class Steps:
     def counted(self) -> int:
         """The counter at the end of the last epoch."""
         return self._base
+
+
+def behind(model: Any) -> int:
+    """How many batches of one execution come after the one by which Keras tells that it has been done.
+
+    It tells by the last one; older versions by the first one, as when it begins.
+    """
+    code = sys.modules["keras.src.trainers.epoch_iterator"].EpochIterator.enumerate_epoch.__code__
+    return 0 if "end_step" in code.co_varnames else int(getattr(model, "steps_per_execution", 1) or 1) - 1
 
 
 class Throttle:

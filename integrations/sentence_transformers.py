@@ -33,7 +33,7 @@ class SentenceTransformersIntegration:
     captures = (
         Captured("losses with what they were made with, by data set", "fact", ("losses",)),
         Captured("evaluators, the metric each is judged by", "fact", ("evaluators",), "if given"),
-        Captured("scores of evaluators in training: `eval_<name>_*`", "metric", ("eval_*_cosine",), "if given"),
+        Captured("scores of evaluators in training: `eval_<name>_*`", "metric", ("eval_*_cosine*",), "if given"),
         Captured("an evaluator called by the program", "child", ("evaluate",), "outside of a training"),
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Iterable, Mapping
-from types import FunctionType, ModuleType
+from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
 from autolog import current
@@ -62,9 +62,10 @@ def _measuring(call: Call) -> Hook:
     first, second = list(parameters)[:2]
     prediction = _judged(given, second)
     run = current.current_run() if prediction is None else prediction.run
-    if run is None or (prediction is None and name == "auc"):  # of any curve
+    frame = caller(sys._getframe(1))  # noqa: SLF001  whose call it is
+    if run is None or (prediction is None and (name == "auc" or _is_told_elsewhere(frame))):  # of any curve
         return
-    names = argument_names(caller(sys._getframe(1)))  # noqa: SLF001  whose call it is
+    names = argument_names(frame)
     data = _data(prediction, names, first)
     label = named(_with_options(name, given, parameters), data)
     record(run, label, name, result, given)
@@ -73,6 +74,11 @@ def _measuring(call: Call) -> Hook:
             remember(result, run, data)  # auc(fpr, tpr) belongs where they do
         if second == "y_pred" and given.get("sample_weight") is None:
             _judge(prediction, data, call.function.__module__, given.get(first), given.get(second))
+
+
+def _is_told_elsewhere(frame: FrameType | None) -> bool:
+    """Whether the caller is an evaluator that has an integration of its own, and a name of its own for the value."""
+    return frame is not None and str(frame.f_globals.get("__name__", "")).startswith("sentence_transformers.")
 
 
 def _judged(given: Mapping[str, Any], second: str) -> Prediction | None:

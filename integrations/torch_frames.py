@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from types import CodeType, FrameType
 from typing import Any
 
@@ -15,8 +16,12 @@ _LIBRARIES = {
     "contextlib", "functools",
 }  # fmt: skip
 _FRAMES = 64
-_OWN_LOCALS = {"locals", "vars", "dir", "eval", "exec", "_getframe", "currentframe"}
+_FRAME = {"_getframe", "currentframe"}
+_LOCALS = {"locals", "eval", "exec"}
+_LOCALS_ALONE = {"vars", "dir"}
+"""These give the caller's locals where they are called without an argument; ``vars(args)`` is something else."""
 _VARIABLE = ("LOAD_GLOBAL", "LOAD_NAME")
+_BETWEEN = ("CACHE", "PUSH_NULL", "PRECALL", "EXTENDED_ARG")
 _IS_FUNCTION = 1
 """``CO_OPTIMIZED``; elsewhere ``f_locals`` is the namespace itself."""
 _library: dict[str, bool] = {}
@@ -96,8 +101,16 @@ def _is_untouchable(code: CodeType) -> bool:
 
 
 def _sees_its_locals(code: CodeType) -> bool:
-    found = _OWN_LOCALS.intersection(code.co_names)
-    if found != {"eval"}:
-        return bool(found)
-    # Most often it is the method of a model.
-    return any(each.argval == "eval" and each.opname in _VARIABLE for each in dis.get_instructions(code))
+    names = {*code.co_names}
+    if names.isdisjoint(_LOCALS | _LOCALS_ALONE | _FRAME):
+        return False
+    if not names.isdisjoint(_FRAME):
+        return True
+    # Most often `eval` is the method of a model, and `dir` an attribute.
+    steps = [each for each in dis.get_instructions(code) if each.opname not in _BETWEEN]
+    for step, then in pairwise(steps):
+        if step.opname in _VARIABLE and (
+            step.argval in _LOCALS or (step.argval in _LOCALS_ALONE and not then.opname.startswith("LOAD_"))
+        ):
+            return True
+    return False

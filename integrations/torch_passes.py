@@ -65,7 +65,7 @@ class Pass:
     def know(self, loader: Any) -> None:
         """This pass is one of a training: keep how large its batches are, for when the loader is gone."""
         self._held = None
-        self._size = getattr(loader, "batch_size", None)
+        self._size = _batch_size(loader)
         self._is_sized = bool(loader.drop_last) or not _is_iterable(loader)
         if not _is_iterable(loader) and not loader.drop_last:
             self._whole, self._rows = length(loader), length(loader.sampler)
@@ -132,12 +132,22 @@ def loader_fact(loader: Any) -> dict[str, Any]:
     return {
         # The length of an iterable data set's loader is not asked for: torch would remember that it was.
         "train_batches": None if _is_iterable(loader) else length(loader),
-        "batch_size": getattr(loader, "batch_size", None),
+        "batch_size": _batch_size(loader),
         "train_rows": length(getattr(loader, "dataset", None)),
         "dataset": type(getattr(loader, "dataset", None)).__name__,
         "workers": getattr(loader, "num_workers", None),
         "drop_last": getattr(loader, "drop_last", None),
     }
+
+
+def _batch_size(loader: Any) -> int | None:
+    """Rows of a batch; also of a loader that has been given its batches by a plain sampler, as accelerate's are."""
+    size = getattr(loader, "batch_size", None)
+    if size is None:
+        sampler = getattr(loader, "batch_sampler", None)
+        plain = type(sampler).__module__.partition(".")[0] in ("torch", "accelerate")
+        size = getattr(sampler, "batch_size", None) if plain and getattr(sampler, "num_processes", 1) == 1 else None
+    return size if isinstance(size, int) else None
 
 
 def _is_iterable(loader: Any) -> bool:

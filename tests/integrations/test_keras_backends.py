@@ -173,7 +173,7 @@ def test_tuning_and_evaluation(digits, backend):
 # -- nothing is disturbed ----------------------------------------------------------------------------------------------
 
 IMPORTS = """
-import copy, inspect, multiprocessing, pickle, random, sys, warnings
+import contextlib, copy, inspect, multiprocessing, pickle, random, sys, warnings
 import numpy as np
 import keras
 """
@@ -225,7 +225,8 @@ try:
     own.fit(x, y, batch_size=16, verbose=0, callbacks=[Failing()])
 except LookupError as error:
     print(error, error.__context__, error.__cause__)
-weights += own.get_weights()
+with contextlib.suppress(TypeError):  # an old Keras on JAX leaves none behind where a fit has failed
+    weights += own.get_weights()
 print(sorted(name for name in sys.modules if name in ("torch", "jax", "tensorflow", "sklearn", "pandas", "matplotlib")))
 """
 

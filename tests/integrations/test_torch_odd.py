@@ -1,5 +1,7 @@
 """Odd places to train in: tasks, threads, forks, workers, generators, modules with a ``backward`` of their own."""
 
+import sys
+
 IMPORTS = "import asyncio, os, random, sys, threading, numpy, torch, joblib"
 BODY = """
 torch.set_num_threads(1)
@@ -99,3 +101,48 @@ def test_odd_places(transparent):
             for name in ("loss", "lr-Adam"):
                 assert [(step, epoch) for step, epoch, _ in fit.points(name)] == [(1, 0), (2, 1), (3, 2)], name
             assert fit.params["scheduler.name"] == "ExponentialLR"
+
+
+NAMESPACES = """
+import argparse, torch
+
+def train(model):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    model(torch.ones(2, 3)).mean().backward()
+    optimizer.step()
+
+def of_others():
+    args, net = argparse.Namespace(dir="here", lr=0.1), torch.nn.Linear(3, 1)
+    print(vars(args), len(dir(args)), args.dir)
+    net.eval()
+    train(net)
+
+def its_own(read):
+    net = torch.nn.Linear(3, 1)
+    if read == "vars":
+        held = vars()
+    if read == "dir":
+        held = dir()
+    if read == "alias":
+        read = vars
+        held = read()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    net(torch.ones(2, 3)).mean().backward()
+    optimizer.step()
+    print(sorted(held))
+
+of_others()
+for read in ("vars", "dir", "alias"):
+    its_own(read)
+"""
+
+
+def test_a_function_that_holds_its_own_locals_is_left_alone_and_no_other(tmp_path):
+    from tests.integrations.conftest import run_script
+
+    off = run_script(tmp_path / "off", f"import autolog\n{NAMESPACES}", AUTOLOG="off")
+    on = run_script(tmp_path / "on", f"import autolog\n{NAMESPACES}")
+    assert on.stdout == off.stdout
+    first, *others = on.recording.children
+    assert (first.name, on.recording.problems) == ("Linear", [])
+    assert {other.name for other in others} == ({"SGD"} if sys.version_info < (3, 13) else {"Linear"})
