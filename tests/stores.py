@@ -173,7 +173,7 @@ def postgres() -> Iterator[Postgres]:
         cluster.start()
         yield cluster
     finally:
-        cluster.end()
+        cluster.end(signal.SIGQUIT)  # nothing of it is needed any more
         shutil.rmtree(cluster.folder)
 
 

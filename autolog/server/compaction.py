@@ -114,6 +114,7 @@ class Compactor(threading.Thread):
         try:
             if known is None:
                 self._publish(place, sum(sizes.values()))
+            self._storage.pack(place)
         except FileNotFoundError:  # taken away just now
             return
         except Exception:
