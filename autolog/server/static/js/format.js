@@ -64,7 +64,7 @@ export function moment(time) {
 export const seconds = (time) => (typeof time === "string" ? Date.parse(time) / 1000 : time);
 
 /** Bytes as "12.3 MB". */
-export function bytes(size) {
+export function bytes(size, digits = 3) {
   if (typeof size !== "number") return "";
   const units = ["B", "kB", "MB", "GB", "TB"];
   let place = 0;
@@ -72,7 +72,16 @@ export function bytes(size) {
     size /= 1000;
     place += 1;
   }
-  return `${place ? size.toPrecision(3) : size} ${units[place]}`;
+  return `${place ? Number(size.toPrecision(Math.max(digits, 3))) : size} ${units[place]}`;
+}
+
+/** Marks of an axis, with as many digits as tell them apart. */
+export function marks(values, write = number) {
+  const given = values.filter((value) => value !== null);
+  const step = Math.min(...given.slice(1).map((value, place) => Math.abs(value - given[place])));
+  const most = Math.max(...given.map(Math.abs));
+  const digits = Number.isFinite(step) && step > 0 ? Math.max(2, Math.ceil(Math.log10(most / step)) + 2) : 3;
+  return values.map((value) => (value === null ? "" : write(value, Math.min(digits, 12))));
 }
 
 /** "1 run", "2 runs". */

@@ -12,11 +12,11 @@ export const chartSettings = (query) => ({
 });
 
 /** The controls above charts. */
-export function ChartControls({ settings, children }) {
+export function ChartControls({ settings, axes = Object.keys(AXES), children }) {
   const { axis, log, smoothing } = settings;
   return html`<div class="bar slim chart-controls">
-    <label>X axis <select value=${axis} onChange=${(event) => setQuery({ x: event.currentTarget.value === "step" ? "" : event.currentTarget.value })}>
-      ${Object.entries(AXES).map(([key, word]) => html`<option key=${key} value=${key}>${word}</option>`)}</select></label>
+    <label>X axis <select value=${axis} onChange=${(event) => setQuery({ x: event.currentTarget.value === axes[0] ? "" : event.currentTarget.value })}>
+      ${axes.map((key) => html`<option key=${key} value=${key}>${AXES[key]}</option>`)}</select></label>
     <label><input type="checkbox" checked=${log} onChange=${() => setQuery({ log: log ? "" : "1" })} /> Log scale</label>
     <label>Smoothing <input type="range" min="0" max="0.99" step="0.01" value=${smoothing}
       onInput=${(event) => setQuery({ smooth: Number(event.currentTarget.value) ? event.currentTarget.value : "" })} />

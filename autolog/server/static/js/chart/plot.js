@@ -1,7 +1,7 @@
 // One chart: lines over a common axis, drawn by uPlot. What it is given is what it shows; it fetches nothing.
 
 import uPlot from "../../vendor/uplot/uplot.js";
-import { duration, number } from "../format.js";
+import { duration, marks, number } from "../format.js";
 import { html, useEffect, useLayoutEffect, useRef } from "../view.js";
 import { css } from "./colors.js";
 import { oddities, smooth, table } from "./data.js";
@@ -72,7 +72,7 @@ function options(element, shown, { axis, log, smoothing, height, write }) {
     axes: [
       { ...common, size: 26, gap: 3, space: 60, values: axis === "relative" ? (_, at) => at.map(duration)
         : axis === "time" ? undefined : (_, at) => at.map((value) => number(value, 6)) },
-      { ...common, size: 56, gap: 4, values: (_, at) => at.map((value) => (value === null ? "" : write(value, 3))) },
+      { ...common, size: 56, gap: 4, values: (_, at) => marks(at, write) },
     ],
     series: [
       {},

@@ -4,6 +4,7 @@ import { duration, moment, number } from "../format.js";
 import { nearest } from "./data.js";
 
 const MOST = 12;
+const NEAR = 0.04; // of the width: a line that has ended elsewhere says nothing here
 const TITLES = {
   step: (x) => `step ${number(x, 9)}`, epoch: (x) => `epoch ${number(x, 6)}`, relative: duration, time: moment, value: (x) => number(x, 6),
 };
@@ -28,8 +29,9 @@ export function tooltip(shown, axis, write) {
         }
         const x = plot.posToVal(left, "x");
         const rows = shown.current.map((line) => rowOf(plot, line, x, top)).filter(Boolean);
+        const closest = rows.reduce((best, row) => (best && Math.abs(best.x - x) <= Math.abs(row.x - x) ? best : row), null);
         rows.sort((a, b) => a.far - b.far);
-        const titled = rows.length ? TITLES[axis](rows[0].x) : "";
+        const titled = closest ? TITLES[axis](closest.x) : "";
         box.replaceChildren(titleOf(titled), ...rows.slice(0, MOST).map(elementOf), ...moreOf(rows.length - MOST));
         box.hidden = !rows.length;
         const over = plot.over.clientWidth;
@@ -42,7 +44,8 @@ export function tooltip(shown, axis, write) {
 
   function rowOf(plot, line, x, top) {
     const place = nearest(line.x, x);
-    if (place < 0) return null;
+    const { min, max } = plot.scales.x;
+    if (place < 0 || Math.abs(line.x[place] - x) > NEAR * (max - min)) return null;
     const value = line.y[place];
     const height = Number.isFinite(value) ? plot.valToPos(value, "y") : Infinity;
     return { label: line.label, color: line.color, x: line.x[place], text: write(value, 5), far: Math.abs(height - top) };

@@ -15,7 +15,7 @@ export function Differences({ runs, inputs }) {
     <div class="bar slim"><h2>${all ? "Parameters" : "What differs"}</h2><span class="spacer"></span>
       <label><input type="checkbox" checked=${all} onChange=${() => setAll(!all)} /> Also what is equal</label></div>
     ${shown.length ? html`<div class="scroll"><table class="plain">
-      <thead><tr><th></th>${runs.map((run, place) => html`<th key=${run.id} title=${run.name}><i class="chip" style=${{ background: color(place) }}></i></th>`)}</tr></thead>
+      <thead><tr><th></th>${runs.map((run, place) => html`<th key=${run.id} title=${run.name}><i class="chip" style=${{ background: color(place) }}></i> ${run.name}</th>`)}</tr></thead>
       <tbody>${shown.map(({ column, values }) => html`<tr key=${column}><th scope="row" title=${column}>${heading(column).name}
         <small class="faint"> ${heading(column).kind}</small></th>
         ${values.map((value, place) => html`<td key=${place}>${value === undefined ? "—" : plain(value)}</td>`)}</tr>`)}</tbody>

@@ -63,9 +63,9 @@ function Compared({ project, query, ids, runs, names, inputs, now }) {
         <${Legend} project=${project} runs=${runs} legend=${legend} fields=${["name", "id", "status", "tags", ...inputs]} labelOf=${labelOf}
           hidden=${hidden} hide=${(list) => setQuery({ hide: list })} choose=${(field) => setQuery({ legend: field === "name" ? "" : field })}
           remove=${(id) => setQuery({ runs: ids.filter((each) => each !== id) })} now=${now} />
-        <${Differences} runs=${runs} inputs=${inputs} />
       </aside>
       <div class="compare-charts">
+        <${Differences} runs=${runs} inputs=${inputs} />
         <${ChartControls} settings=${settings} />
         <${ChartGrid} names=${names?.metrics ?? []} points=${points} describe=${describe} settings=${settings}
           subject=${shown.join()} news=${{ project }} />

@@ -26,7 +26,7 @@ export function SystemTab({ project, run, query }) {
   const charts = useMemo(() => arranged(value?.series ?? [], axis, start), [value, axis, start]);
   if (error && !value) return html`<${Failure} error=${error} again=${reload} />`;
   if (!value) return html`<${Waiting} />`;
-  return html`<${ChartControls} settings=${settings}>
+  return html`<${ChartControls} settings=${{ ...settings, axis }} axes=${["relative", "time"]}>
       ${nodes.length > 1 && html`<label>Node <select value=${node} onChange=${(event) => setNode(event.currentTarget.value)}>
         ${["", ...nodes].map((each) => html`<option key=${each} value=${each}>${each || "that of rank 0"}</option>`)}</select></label>`}
     <//>
@@ -64,4 +64,4 @@ const titleOf = (word) => word.replace(UNIT, (_, unit) => (UNITS[unit].trim() ? 
 
 /** Sizes are written as such. */
 const writer = (name) => (/_bytes(_per_second)?$/.test(name) ? sized : number);
-const sized = (value) => (Number.isFinite(value) ? bytes(value) : number(value));
+const sized = (value, digits) => (Number.isFinite(value) ? bytes(value, digits) : number(value));
