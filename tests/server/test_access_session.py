@@ -10,8 +10,6 @@ from autolog.server import tables
 from autolog.server.accounts import passwords, throttling
 from tests.people import Browser
 
-STORAGES = ["local", "remote"]
-
 PASSWORD = "correct horse battery"
 FAST = passwords.PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
 
