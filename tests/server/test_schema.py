@@ -11,7 +11,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 
-from autolog.server import database, tables
+from autolog.server import database, listing, tables
+from tests.server.schema_dump import FOLDER
 
 KINDS = ["sqlite", "postgresql"]
 
@@ -35,6 +36,10 @@ def engine_of(tmp_path, request):
 def test_the_migrated_schema_is_the_one_that_the_code_means(engine_of, kind):
     engine = engine_of(kind)
     database.migrate(engine)
+    check_schema(engine)
+
+
+def check_schema(engine):
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, tables.metadata) == []
@@ -107,3 +112,30 @@ def test_a_database_of_a_newer_version_is_left_alone(engine_of, kind):
     with pytest.raises(database.DatabaseError, match="newer version"):
         database.migrate(engine)
     assert database.revision(engine) == "9999"
+
+
+@pytest.mark.parametrize("dump", sorted(FOLDER.glob("*.sql")), ids=lambda path: path.name)
+def test_a_database_of_every_released_schema_is_brought_to_this_one(engine_of, dump):
+    """Until its release a schema may change: ``python -m tests.server.schema_dump`` then makes its dumps anew."""
+    engine = engine_of(dump.name.split(".")[1])
+    connection = engine.raw_connection()
+    if "sqlite" in dump.name:
+        connection.driver_connection.executescript(dump.read_text())
+    else:
+        connection.driver_connection.execute(dump.read_text())
+        connection.commit()
+    connection.invalidate()  # the dump has changed settings of the session
+    database.migrate(engine)
+    check_schema(engine)
+    with engine.connect() as found:
+        (run,) = listing.page(found, ["lab"], where="params.lr == 0.1", wanted=["metrics.loss"]).runs
+        assert (run.name, run.values) == ("calm-otter-01", {"metrics.loss": 0.5})
+        assert found.execute(sa.select(tables.members.c.user_name)).scalars().all() == ["bob"]
+
+
+def test_this_schema_has_its_dumps(engine_of):
+    engine = engine_of("sqlite")
+    database.migrate(engine)
+    assert {path.name for path in FOLDER.glob(f"{database.revision(engine)}.*")} == {
+        f"{database.revision(engine)}.{kind}.sql" for kind in KINDS
+    }
