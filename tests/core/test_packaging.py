@@ -38,7 +38,9 @@ def wheel(tmp_path_factory):
 
 
 def test_the_wheel_holds_every_file_once(wheel):
+    static = ROOT / "autolog" / "server" / "static"
     expected = {"autolog/py.typed"}
+    expected |= {path.relative_to(ROOT).as_posix() for path in static.rglob("*") if path.is_file()}
     for place, folder in FOLDERS.items():
         for path in folder.rglob("*.py"):
             inside = path.relative_to(folder)
