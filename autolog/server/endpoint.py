@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, TypeVar
 
@@ -17,6 +18,8 @@ from autolog.server.requests import service_of
 __all__ = ["Endpoint", "Query", "answer", "decoded", "routes"]
 
 _T = TypeVar("_T")
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""As JSON writes it: no name or text of ours has it, and no database takes it."""
 
 
 class Query(NamedTuple):
@@ -65,6 +68,8 @@ async def decoded(request: Request, kind: type[_T]) -> _T:
         ApiError: 400: it is no JSON; 408: too slow; 413: too large; 422: JSON of another shape. The message says where.
     """
     data = await body.read(request, service_of(request).limits.body)
+    if _NUL.search(data):
+        raise ApiError(422, "text", "a text cannot hold the character U+0000")
     try:
         return msgspec.json.decode(data, type=kind)
     except RecursionError:

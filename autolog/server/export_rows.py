@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from autolog import journal
-from autolog.server import listing, tables
+from autolog.server import listing, sorting, tables
 from autolog.server.service import Service
 from autolog.store import columns, entries, export, series
 from autolog.store.formats import Columns, Kind
@@ -106,7 +106,7 @@ def _condition(which: Which) -> Any:
 
 def _order(which: Which) -> list[str]:
     with which.service.engine.connect() as connection:
-        return listing.ordered(connection, _condition(which), which.sort)
+        return sorting.ordered(connection, _condition(which), which.sort)
 
 
 def _every_column(which: Which) -> list[str]:

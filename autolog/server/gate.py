@@ -86,11 +86,13 @@ class Gate:
         """Whether a request is looked at.
 
         Raises:
-            ApiError: 414, 429 or 431.
+            ApiError: 400, 414, 429 or 431.
         """
         scope, limits = request.scope, self._limits
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > limits.address:
             raise ApiError(414, "address_too_long", f"the address is longer than {limits.address} bytes; send a body")
+        if b"%00" in scope["query_string"]:
+            raise ApiError(400, "parameter", "a query cannot hold the character U+0000")
         if sum(len(name) + len(value) for name, value in scope["headers"]) > limits.headers:
             raise ApiError(431, "headers_too_long", f"the headers are longer than {limits.headers} bytes")
         network = peers.network_of(peers.address_of(request))

@@ -6,43 +6,34 @@ import base64
 import math
 import time
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
 from autolog import events
-from autolog.server import tables
+from autolog.server import sorting, tables
 from autolog.server.errors import ApiError
 from autolog.server.index_rows import as_indexed
 from autolog.server.shapes import RunItem, RunList
 from autolog.store import columns, search
 from autolog.store.query import QueryError, parse
-from autolog.store.schema import STATS
 
-__all__ = ["MOST", "column_names", "condition_of", "ordered", "page"]
+__all__ = ["MOST", "column_names", "condition_of", "page"]
 
 MOST = 1000
 """Most runs of one page."""
 _RUNS = tables.INDEX["runs"].c
 _FIELDS = tables.INDEX["fields"].c
 _METRICS = tables.INDEX["metrics"].c
-_PLAIN = {"id", "name", "status", "note", "started_at", "ended_at", "parent", "archived"}
-_NUMBERS = {"started_at", "ended_at", "archived"}
 
 
 class _Cursor(msgspec.Struct, array_like=True):
-    """Where a page ended: the run, its start, and how many runs came before it."""
+    """Where a page ended: the run, its start where runs are listed by that, and how many came before the next one."""
 
     run: str
     started_at: float
     place: int
-
-
-class _Key(NamedTuple):
-    run: str
-    started_at: float
-    value: Any
 
 
 def page(
@@ -69,17 +60,40 @@ def page(
     condition = condition_of(projects, where, archived=archived)
     if only is not None:
         condition &= _RUNS.run == only
-    keys = _sorted(_keys(connection, condition, sort.removeprefix("-")), sort)
-    first = _after(keys, cursor) if cursor else 0
-    shown = keys[first : first + limit]
-    more = first + limit < len(keys)
-    last = shown[-1] if shown else None
+    runs, total, more = _sorted(connection, condition, sort, limit, cursor)
     return RunList(
-        runs=_items(connection, projects, [key.run for key in shown], wanted),
-        total=len(keys),
-        cursor=_packed(_Cursor(last.run, last.started_at, first + limit)) if more and last else None,
-        hints=[] if keys or not where.strip() else _hints(connection, projects, where, only),
+        runs=_items(connection, projects, [run for run, _ in runs], wanted),
+        total=total,
+        cursor=_packed(_Cursor(*runs[-1], more)) if more and runs else None,
+        hints=[] if total or not where.strip() else _hints(connection, projects, where, only),
     )
+
+
+def _sorted(
+    connection: sa.Connection, condition: Any, sort: str, limit: int, cursor: str
+) -> tuple[list[tuple[str, float]], int, int]:
+    """A page as ids and starts, how many runs there are on all pages, and where the next one begins; 0: nowhere."""
+    if not sort:
+        return _newest(connection, condition, limit, cursor)
+    runs = sorting.ordered(connection, condition, sort)
+    first = _after(runs, cursor) if cursor else 0
+    shown, after = runs[first : first + limit], first + limit
+    return [(run, 0.0) for run in shown], len(runs), after if after < len(runs) else 0
+
+
+def _newest(
+    connection: sa.Connection, condition: Any, limit: int, cursor: str
+) -> tuple[list[tuple[str, float]], int, int]:
+    """The newest first: the database knows where a page begins."""
+    total = connection.execute(
+        sa.select(sa.func.count()).select_from(tables.INDEX["runs"]).where(condition)
+    ).scalar_one()
+    select = sa.select(_RUNS.run, _RUNS.started_at).where(condition).order_by(*sorting.newest()).limit(limit + 1)
+    if cursor:
+        known = _unpacked(cursor)
+        select = select.where(sa.tuple_(_RUNS.started_at, _RUNS.run) < sa.tuple_(known.started_at, known.run))
+    rows = [(row.run, row.started_at) for row in connection.execute(select)]
+    return rows[:limit], total, int(len(rows) > limit)
 
 
 def condition_of(projects: Sequence[str], where: str, *, archived: bool = False) -> Any:
@@ -99,92 +113,19 @@ def condition_of(projects: Sequence[str], where: str, *, archived: bool = False)
         raise ApiError(400, "query", str(error), position=error.position, problem=error.problem) from None
 
 
-def ordered(connection: sa.Connection, condition: Any, sort: str = "") -> list[str]:
-    """The ids of all runs for which a condition (:func:`condition_of`) holds; see :func:`page`."""
-    return [key.run for key in _sorted(_keys(connection, condition, sort.removeprefix("-")), sort)]
-
-
 def _hints(connection: sa.Connection, projects: Sequence[str], where: str, only: str | None) -> list[str]:
     """For each name in a query that finds nothing, and that no run has: a sentence with the nearest one."""
     names = column_names(connection, projects, only)
     return [hint for group, name in search.names_of(where) if (hint := search.hint(group, name, names.get(group, [])))]
 
 
-def _keys(connection: sa.Connection, condition: Any, column: str) -> list[_Key]:
-    """The runs that fit, newest first, each with the value it is sorted by."""
-    number, text = _sort_values(column) if column else (sa.null(), sa.null())
-    select = sa.select(
-        _RUNS.run, _RUNS.started_at, number.label("number"), text.label("text"), _is_nan(column).label("nan")
-    )
-    rows = connection.execute(select.where(condition).order_by(_RUNS.started_at.desc(), _RUNS.run.desc()))
-    return [
-        _Key(run, started, math.nan if nan else text if number is None else number)
-        for run, started, number, text, nan in rows
-    ]
-
-
-def _sort_values(column: str) -> tuple[Any, Any]:
-    """What a column is sorted by: a number, or where there is none a text."""
-    name = columns.PLAIN.get(column, column)
-    if name in _PLAIN:
-        return (_RUNS[name], sa.null()) if name in _NUMBERS else (sa.null(), _RUNS[name])
-    if name == "duration":
-        return sa.func.coalesce(_RUNS.ended_at, time.time()) - _RUNS.started_at, sa.null()
-    group, _, rest = column.partition(".")
-    if group == "metrics" and rest:
-        metric, stat = _metric(rest)
-        return _only(tables.INDEX["metrics"], _METRICS.name == metric, _METRICS[stat]), sa.null()
-    if group in columns.GROUPS and rest:
-        fitting = (_FIELDS.kind == group) & (_FIELDS.name == rest)
-        table = tables.INDEX["fields"]
-        return _only(table, fitting, _FIELDS.number), _only(table, fitting, _FIELDS.text)
-    raise ApiError(400, "column", f"{column!r} is no column: name, status, metrics.loss, params.lr …", column=column)
-
-
-def _is_nan(column: str) -> Any:
-    """Whether a metric is there without a number: its last value is NaN."""
-    group, _, rest = column.partition(".")
-    if group != "metrics" or not rest:
-        return sa.false()
-    metric, stat = _metric(rest)
-    there = _only(tables.INDEX["metrics"], _METRICS.name == metric, _METRICS.count)
-    return sa.and_(
-        there.is_not(None), _only(tables.INDEX["metrics"], _METRICS.name == metric, _METRICS[stat]).is_(None)
-    )
-
-
-def _metric(name: str) -> tuple[str, str]:
-    metric, _, stat = name.rpartition(".")
-    return (metric, stat) if metric and stat in STATS else (name, "last")
-
-
-def _only(table: sa.Table, fitting: Any, value: Any) -> Any:
-    mine = (table.c.project == _RUNS.project) & (table.c.run == _RUNS.run) & (table.c.child == "")
-    return sa.select(value).where(mine, fitting).correlate(tables.INDEX["runs"]).scalar_subquery()
-
-
-def _sorted(keys: list[_Key], sort: str) -> list[_Key]:
-    """By value; then NaN, then those without one. Equal ones stay newest first."""
-    if not sort:
-        return keys
-    known = [key for key in keys if key.value is not None and key.value == key.value]
-    nan = [key for key in keys if key.value is not None and key.value != key.value]
-    known.sort(key=lambda key: _order(key.value), reverse=sort.startswith("-"))
-    return [*known, *nan, *(key for key in keys if key.value is None)]
-
-
-def _order(value: Any) -> tuple[int, Any]:
-    """Numbers before texts."""
-    return (1, value) if isinstance(value, str) else (0, value)
-
-
-def _after(keys: list[_Key], cursor: str) -> int:
+def _after(runs: list[str], cursor: str) -> int:
     """Where the next page begins: after the run the last one ended with, wherever that stands now."""
     known = _unpacked(cursor)
-    for place, key in enumerate(keys):
-        if key.run == known.run:
-            return place + 1
-    return known.place  # it was removed
+    try:
+        return runs.index(known.run) + 1
+    except ValueError:
+        return max(0, known.place - 1)  # it was removed, and those behind it have moved up
 
 
 def _packed(cursor: _Cursor) -> str:
@@ -235,7 +176,7 @@ def _fill_metrics(connection: sa.Connection, items: dict[str, RunItem], wanted: 
     by_name: dict[str, list[tuple[str, str]]] = {}
     for column in wanted:
         if column.startswith("metrics."):
-            metric, stat = _metric(column.removeprefix("metrics."))
+            metric, stat = sorting.metric_stat(column.removeprefix("metrics."))
             by_name.setdefault(metric, []).append((column, stat))
     if not by_name or not items:
         return

@@ -71,8 +71,9 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
 
 
 def _operation(each: Endpoint) -> dict[str, Any]:
-    statuses = (414, 429, 431, *each.errors) if each.open else (401, 403, 404, 414, 429, 431, *each.errors)
-    statuses = (*statuses, 400, 408, 413, 415) if each.takes is not None else statuses
+    statuses = (400, 414, 429, 431, *each.errors)
+    statuses = statuses if each.open else (*statuses, 401, 403, 404)
+    statuses = (*statuses, 408, 413, 415, 422) if each.takes is not None else statuses
     told: dict[str, Any] = {
         "operationId": each.function.__module__.rpartition(".")[2] + "_" + each.function.__name__,
         "summary": each.about,

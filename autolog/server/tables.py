@@ -20,7 +20,7 @@ metadata = sa.MetaData()
 
 for _table in (*INDEX.values(), *storage_tables.metadata.tables.values()):
     _table.to_metadata(metadata)
-sa.Index("runs_by_start", metadata.tables["runs"].c.project, metadata.tables["runs"].c.started_at)
+sa.Index("runs_by_start", *(metadata.tables["runs"].c[name] for name in ("project", "archived", "started_at", "run")))
 
 projects = sa.Table(
     "projects",

@@ -129,6 +129,26 @@ def test_archived_runs_are_listed_where_they_are_asked_for(project):
     assert len(project.names()) == 4
 
 
+def test_a_column_of_numbers_and_texts_is_sorted_by_both(project, eventually):
+    for n, value in enumerate([10, "b", 3, "a"]):
+        project.ask("PATCH", f"/runs/{RUNS[n]}", {"fields": {"x": value}})
+
+    def order(query):
+        return [run["name"][-1] for run in project.ask("GET", f"/runs?{query}").json["runs"]]
+
+    assert order("sort=fields.x") == ["2", "0", "3", "1"]
+    assert order("sort=-fields.x") == ["1", "3", "0", "2"]
+    project.ask("PATCH", f"/runs/{RUNS[2]}", {"fields": {"x": None}})
+    assert order("sort=fields.x") == ["0", "3", "1", "2"]
+    assert order("sort=-fields.x") == ["1", "3", "0", "2"]
+    page = project.ask("GET", "/runs?sort=fields.x&limit=2").json
+    project.ask("DELETE", f"/runs/{RUNS[3]}")  # with which the page ended
+    assert order(f"sort=fields.x&limit=2&cursor={page['cursor']}") == ["1", "2"]
+    page = project.ask("GET", "/runs?limit=1").json
+    project.ask("DELETE", f"/runs/{page['runs'][0]['id']}")
+    assert order(f"limit=5&cursor={page['cursor']}") == ["1", "0"]
+
+
 # Deleting
 
 

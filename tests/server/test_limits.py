@@ -78,6 +78,17 @@ def test_long_addresses_and_headers(server):
     assert (headers.status, headers.code) == (431, "headers_too_long")
 
 
+def test_no_text_holds_what_no_database_takes(server):
+    assert server.append(HEADER).status == 200
+    base = f"/api/v1/projects/{server.project}"
+    query = server.ask("GET", f"{base}/runs?sort=params.%00")
+    assert (query.status, query.code) == (400, "parameter")
+    body = server.ask("POST", f"{base}/series", b'{"runs":["%s"],"metrics":["a\\u0000"]}' % RUN.encode())
+    assert (body.status, body.code) == (422, "text")
+    written = server.ask("POST", f"{base}/series", b'{"runs":["%s"],"metrics":["a\\\\u0000"]}' % RUN.encode())
+    assert written.json == {"series": []}  # a backslash and digits
+
+
 def test_a_query_has_bounds(server, eventually):
     assert server.append(HEADER).status == 200
     base = f"/api/v1/projects/{server.project}/runs?where="

@@ -142,7 +142,7 @@ def _index() -> None:
         "runs", *_keys(*run), *_texts("id", "name", "project_name", "parent", "status", "note"),
         *_numbers("archived", "started_at", "ended_at"), *_texts("stamp"), sa.Column("row", sa.LargeBinary),
     )  # fmt: skip
-    op.create_index("runs_by_start", "runs", ["project", "started_at"])
+    op.create_index("runs_by_start", "runs", ["project", "archived", "started_at", "run"])
     op.create_table("progress", *_keys(*run), sa.Column("state", sa.LargeBinary))
     op.create_table("tags", *_keys(*run, "tag"))
     op.create_table("fields", *_keys(*run, "child", "kind", "name"), *_numbers("number"), *_texts("text"))
