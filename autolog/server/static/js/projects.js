@@ -5,12 +5,14 @@ import { count } from "./format.js";
 import { useLoaded } from "./load.js";
 import { Failure, Message, Waiting } from "./parts.js";
 import { go, projectHref } from "./route.js";
-import { html, useEffect, useState } from "./view.js";
+import { SessionContext } from "./session.js";
+import { html, useContext, useEffect, useState } from "./view.js";
 
 /** All projects; where there is one, its runs at once. */
 export function ProjectsPage() {
   const { value, error, reload } = useLoaded((signal) => get("/projects", {}, signal), ["projects"]);
   const [text, setText] = useState("");
+  const session = useContext(SessionContext);
   const names = Object.keys(value?.projects ?? {});
   useEffect(() => {
     document.title = "autolog";
@@ -23,7 +25,7 @@ export function ProjectsPage() {
   }, [Boolean(value), names.length]);
   if (error) return html`<${Failure} error=${error} again=${reload} />`;
   if (!value) return html`<${Waiting} />`;
-  if (!names.length) return html`<${Empty} />`;
+  if (!names.length) return html`<${Empty} local=${session?.local} />`;
   const shown = names.filter((name) => name.toLowerCase().includes(text.toLowerCase()));
   return html`<section class="page">
     <div class="bar"><h1>Projects</h1>
@@ -38,7 +40,8 @@ export function ProjectsPage() {
   </section>`;
 }
 
-const Empty = () => html`<${Message}>
+const Empty = ({ local }) => html`<${Message}>
   <h1>No runs yet</h1>
+  ${!local && html`<p>On a machine that trains: <code>autolog login ${location.origin}</code></p>`}
   <p>Record one: <code>autolog run train.py</code>, or <code>import autolog</code> at the top of a training script.</p>
 <//>`;

@@ -3,20 +3,22 @@
 import { ask, projectPath } from "../api.js";
 
 const POINTS = 1000;
-const MOST = 40;
+const MOST = 40; // metrics of one request
+const SERIES = 4000; // runs times metrics
 
 /** A function `points(metric, signal)` for some runs: the series of that metric, of every run and child run that has it. */
 export function pointsOf(project, runs) {
   let waiting = new Map();
   let timer = 0;
+  const most = Math.max(1, Math.min(MOST, Math.floor(SERIES / Math.max(1, runs.length))));
 
   async function send() {
     const batch = waiting;
     waiting = new Map();
     timer = 0;
     const names = [...batch.keys()];
-    for (let first = 0; first < names.length; first += MOST) {
-      const metrics = names.slice(first, first + MOST);
+    for (let first = 0; first < names.length; first += most) {
+      const metrics = names.slice(first, first + most);
       try {
         const { series } = await ask("POST", `${projectPath(project)}/series`, { body: { runs, metrics, points: POINTS } });
         for (const metric of metrics) {

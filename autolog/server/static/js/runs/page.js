@@ -13,6 +13,9 @@ import { Filter } from "./filter.js";
 import { useRows } from "./rows.js";
 import { RunTable } from "./table.js";
 
+/** Runs that are selected at once: more lines nobody tells apart, and the address has to hold them. */
+const MOST = 100;
+
 /** The address holds `where`, `sort`, `columns` and `selected`. */
 export function RunsPage({ route }) {
   const { project, query } = route;
@@ -37,7 +40,7 @@ function Runs({ project, query, where, sort, names }) {
 
   const select = (ids) => setQuery({ selected: ids });
   const toggle = (id, on) => select(on ? [...selected, id] : [...selected].filter((each) => each !== id));
-  const toggleAll = (on) => select(on ? [...new Set([...selected, ...rows.runs.map((run) => run.id)])] : []);
+  const toggleAll = (on) => select(on ? [...new Set([...selected, ...rows.runs.map((run) => run.id)])].slice(0, MOST) : []);
   const wrong = rows.error?.code === "query" ? rows.error : null;
   return html`<section class="page tall">
     <h1 class="hidden">Runs of ${project}</h1>

@@ -21,13 +21,13 @@ export function RunTable({ project, rows, columns, sort, setSort, selected, togg
     if (view.last + 3 * SPARE >= rows.runs.length) rows.more();
   }, [view.last, rows.runs.length, rows.cursor]);
   const shown = rows.runs.slice(view.first, view.last);
-  const all = rows.runs.length > 0 && rows.runs.every((run) => selected.has(run.id));
+  const all = selected.size > 0 && (selected.size >= 100 || rows.runs.every((run) => selected.has(run.id)));
   return html`<div class="table-box" ref=${box} tabindex="0" role="region" aria-label="Runs">
     <table class="runs" aria-rowcount=${(rows.total ?? 0) + 1} aria-label="Runs" style=${{ width: `${totalWidth(columns)}px` }}>
       <colgroup><col style=${{ width: "36px" }} /><col style=${{ width: "230px" }} />
         ${columns.map((column) => html`<col key=${column} style=${{ width: `${width(column)}px` }} />`)}<col /></colgroup>
       <thead><tr>
-        <th class="pick"><input type="checkbox" aria-label="Select all loaded runs" checked=${all} onChange=${() => toggleAll(!all)} /></th>
+        <th class="pick"><input type="checkbox" aria-label="Select all runs" title="All that are loaded, at most 100" checked=${all} onChange=${() => toggleAll(!all)} /></th>
         ${["name", ...columns].map((column) => html`<${Head} key=${column} column=${column} sort=${sort} setSort=${setSort} />`)}
         <th aria-hidden="true"></th>
       </tr></thead>
