@@ -229,6 +229,18 @@ def test_an_address_that_tries_many_names_is_slowed_down(browser):
         connection.execute(sa.delete(tables.throttle))
 
 
+@pytest.mark.parametrize(
+    ("address", "other", "same"),
+    [
+        ("2001:db8::1", "2001:db8::ffff:1", True), ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("192.0.2.1", "192.0.2.2", False), ("::ffff:192.0.2.1", "192.0.2.1", True), ("fe80::1%eth0", "fe80::2", True),
+        ("", "testclient", False),
+    ],
+)  # fmt: skip
+def test_an_ipv6_network_is_one_sender(address, other, same):
+    assert (throttling.by_address(address) == throttling.by_address(other)) is same
+
+
 def test_servers_count_together(own_server):
     """Guesses at one server are known to another over the same database; here: to the one that is started anew."""
     password_of(own_server, "ann")
