@@ -154,9 +154,6 @@ class Storage(Protocol):
 
     # -- the place itself ----------------------------------------------------------------------------------------------
 
-    def knows(self, project: str) -> bool:
-        """Whether anything of a project was ever stored. Cheap: asked with every request that writes."""
-
     def publish(self, key: str, source: Path) -> None:
         """Store a file that other programs read in place (``project=…/run=…/….parquet``), in place of an older one."""
 

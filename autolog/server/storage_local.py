@@ -161,9 +161,6 @@ class LocalStorage:
 
     # -- the place itself
 
-    def knows(self, project: str) -> bool:
-        return (self.root / project).is_dir()
-
     def publish(self, key: str, source: Path) -> None:
         _copy(source, self.root / _PUBLISHED / key)
 

@@ -22,7 +22,7 @@ from autolog.server.shapes import Upload
 from autolog.server.storage import Removed, Stored, Wanted
 from autolog.server.storage_tables import chunks, files, pieces, published, streams
 from autolog.server.streams import Stream, Streams, stamp_of
-from autolog.server.tables import INDEX, projects
+from autolog.server.tables import INDEX
 from autolog.store.layout import Place
 
 __all__ = ["RemoteStorage"]
@@ -48,7 +48,6 @@ class RemoteStorage:
         self._streams = Streams(engine, objects)
         self._files = RemoteFiles(engine, objects)
         self._cache = Cache(folder, cached)
-        self._known: set[str] = set()
 
     # -- journals
 
@@ -167,14 +166,6 @@ class RemoteStorage:
         self._sweep()
 
     # -- the place itself
-
-    def knows(self, project: str) -> bool:
-        if project not in self._known:
-            with self._engine.connect() as connection:
-                row = connection.execute(sa.select(projects.c.project).where(projects.c.project == project)).first()
-            if row is not None:
-                self._known.add(project)
-        return project in self._known
 
     def publish(self, key: str, source: Path) -> None:
         self._objects.put_file(self._objects.key(_PUBLISHED, key), source)

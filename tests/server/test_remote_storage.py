@@ -76,7 +76,7 @@ def keys(storage):
 
 
 def test_a_packed_journal_is_what_it_was_and_grows_on(made, storage):
-    expected = HEADER + LINE * 20_000  # 1.2 MB: several rows
+    expected = HEADER + LINE * 80_000  # 5 MB: many rows, and more than is read at once
     assert storage.append(PLACE, "journal.jsonl", 0, HEADER + LINE) == len(HEADER + LINE)
     storage.append(PLACE, "journal.jsonl", len(HEADER), expected[len(HEADER) :])
     assert content(storage) == copied(storage) == expected
