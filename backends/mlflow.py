@@ -15,6 +15,7 @@ from autolog.backends.mlflow_facts import dataset_of, tags_of
 from autolog.backends.mlflow_runs import Runs, experiment_named
 from autolog.backends.mlflow_values import Fitter
 from autolog.journal import is_system, journals, read
+from autolog.plugins import Report
 
 if TYPE_CHECKING:
     from autolog.config import Settings
@@ -26,6 +27,10 @@ _METRICS, _OTHERS = 1000, 100
 """Most metrics, and most parameters and tags, of one request."""
 _STATUS = {"completed": "FINISHED", "failed": "FAILED", "interrupted": "KILLED", "killed": "KILLED", "lost": "FAILED"}
 _NOTES = "autolog.notes"
+_NEVER = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "MALFORMED_REQUEST", "INVALID_STATE")
+"""MLflow's words for what it will not take however often it is sent."""
+_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
+"""MLflow's own retries would go on for minutes out of sight: ours are seen, and end when nobody waits any more."""
 
 
 class _Batch:
@@ -52,6 +57,7 @@ class Mlflow:
         self._runs: Runs | None = None
         self._fit = Fitter()
         self._directory = Path()
+        self._report = Report()
         self._start: events.RunStart | None = None
         self._batches: dict[str, _Batch] = {}
         self._careful = "://" not in uri or uri.startswith("file:")
@@ -67,7 +73,9 @@ class Mlflow:
         """
         from mlflow import MlflowClient
 
-        self._start, self._directory = run.start, Path(run.directory)
+        for name, value in _PATIENCE.items():
+            os.environ.setdefault(name, value)
+        self._start, self._directory, self._report = run.start, Path(run.directory), run.report
         self._client = MlflowClient(tracking_uri=self._uri)
         self._runs = Runs(self._client, experiment_named(self._client, run.start.project), run.start)
         for path in self._own_journals():
@@ -84,6 +92,7 @@ class Mlflow:
         """
         assert self._runs is not None  # noqa: S101  open() comes first
         self._batches.clear()
+        self._fit.begin()
         records = list(chunk.records())
         self._runs.learn(records)
         if self._runs.split():
@@ -92,6 +101,8 @@ class Mlflow:
             self._take(record)
         self._flush()
         self._careful = False
+        for what, count in self._fit.changed().items():
+            self._report.lost("value", what, count=count)
 
     def _tell_again(self) -> None:
         """A new parent gets what was said of the run itself so far."""
@@ -157,6 +168,9 @@ class Mlflow:
         path = self._directory / asset.path
         if path.is_file():
             self._log_file(run, path, asset)
+            self._report.moving(f"{asset.kind}/{asset.name}")
+        else:
+            self._report.lost("asset", "the file is gone", where=asset.path)
 
     def _log_file(self, run: str, path: Path, asset: events.Asset) -> None:
         """MLflow names an artifact as its file: so the file gets the asset's name, by a link in a folder of its own."""
@@ -194,14 +208,31 @@ class Mlflow:
             if self._careful:
                 batch.metrics = self._missing(run, batch.metrics)
             for at in range(0, len(batch.metrics), _METRICS):
-                self._client.log_batch(run, metrics=batch.metrics[at : at + _METRICS], synchronous=True)
+                self._log(run, "metrics", batch.metrics[at : at + _METRICS])
+                self._report.moving("metrics")
             parameters = [Param(name, value) for name, value in batch.parameters.items()]
             for at in range(0, len(parameters), _OTHERS):
-                self._client.log_batch(run, params=parameters[at : at + _OTHERS], synchronous=True)
+                self._log(run, "params", parameters[at : at + _OTHERS])
             tags = [RunTag(name, value) for name, value in batch.tags.items()]
             for at in range(0, len(tags), _OTHERS):
-                self._client.log_batch(run, tags=tags[at : at + _OTHERS], synchronous=True)
+                self._log(run, "tags", tags[at : at + _OTHERS])
         self._batches.clear()
+
+    def _log(self, run: str, what: str, items: list[Any]) -> None:
+        """One request; where MLflow takes it for invalid, fewer at a time: one bad value must not hold up the rest."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.log_batch(run, synchronous=True, **{what: items})
+        except MlflowException as error:
+            if error.error_code not in _NEVER:
+                raise
+            if len(items) == 1:
+                self._fit.refused(f"{what} that MLflow refuses ({str(error).splitlines()[0][:200]})")
+                return
+            middle = len(items) // 2
+            self._log(run, what, items[:middle])
+            self._log(run, what, items[middle:])
 
     def _missing(self, run: str, metrics: list[Any]) -> list[Any]:
         known = {

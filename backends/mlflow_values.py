@@ -16,6 +16,7 @@ __all__ = ["Fitter"]
 _LONGEST_NAME = 250
 _LONGEST_PARAMETER = 6000
 _LONGEST_TAG = 8000
+_LARGEST_STEP = 2**63 - 1
 _OTHER = re.compile(r"[^/\w.\- :]")
 _LARGEST = 1.7976931348623157e308
 """What MLflow's stores make of an infinity."""
@@ -30,8 +31,21 @@ class Fitter:
 
     def __init__(self) -> None:
         self.changes: Counter[str] = Counter()
+        self._before: Counter[str] = Counter()
         self._names: dict[str, str] = {}
         self._taken: dict[str, str] = {}
+
+    def begin(self) -> None:
+        """What is changed from now on is of one chunk, which may be sent again."""
+        self._before = self.changes.copy()
+
+    def changed(self) -> Counter[str]:
+        """What was changed since :meth:`begin`."""
+        return self.changes - self._before
+
+    def refused(self, what: str) -> None:
+        """Something is not there at all."""
+        self.changes[what] += 1
 
     def name(self, name: str) -> str:
         """A name that MLflow takes; two names never become one."""
@@ -66,6 +80,9 @@ class Fitter:
         if not math.isfinite(step):
             self.changes["steps that are no number stand as 0"] += 1
             return 0
+        if abs(step) > _LARGEST_STEP:
+            self.changes["steps beyond 64 bits stand as the largest that MLflow holds"] += 1
+            return int(math.copysign(_LARGEST_STEP, step))
         if step != int(step):
             self.changes["steps with a fraction were cut to whole numbers"] += 1
         return int(step)

@@ -1,0 +1,100 @@
+"""MLflow behind a network that fails, and beside another backend: every point once, whatever has happened."""
+
+import math
+
+import pytest
+
+from autolog.sidecar import progress
+from tests.backends.test_mlflow import connect, history, mlflow_server, runs
+from tests.fault_proxy import FaultProxy
+
+# MLflow's own use of SQLAlchemy.
+pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
+
+TRAINS = """
+    import autolog
+    autolog.log_params({"lr": 0.1})
+    for n in range(2500):
+        autolog.log_metric("loss", 1 / (n + 1), step=n)
+    autolog.log_text("notes", "hello")
+    autolog.log_dataset("train", [1, 2, 3])
+"""
+
+
+@pytest.fixture(scope="module")
+def tracking(tmp_path_factory):
+    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as uri:
+        yield uri
+
+
+@pytest.fixture
+def mlflow_proxy(tracking):
+    proxy = FaultProxy(int(tracking.rpartition(":")[2]))
+    yield proxy
+    proxy.close()
+
+
+@pytest.mark.parametrize("mode", ["reset", "hang", "500", "429", "cut_answer"])
+def test_mlflow_behind_a_bad_network(lab, tracking, mlflow_proxy, mode):
+    client = connect(lab, tracking)
+    lab.environment |= {"AUTOLOG_MLFLOW_URI": mlflow_proxy.url, "AUTOLOG_EXIT_WAIT": "0.5",
+                        "AUTOLOG_NAME": f"behind-{mode}"}  # fmt: skip
+    mlflow_proxy.mode = mode
+    training = lab.start(TRAINS)
+    _, err = training.communicate(timeout=60)
+    assert training.returncode == 0
+    assert "not everything has reached mlflow" in err
+    assert err.count("\n") == 1
+    mlflow_proxy.mode = "pass"
+    lab.settle(begun=True)
+    lab.environment["AUTOLOG_EXIT_WAIT"] = "20"
+    lab.autolog("sync")
+    assert progress.states(lab.only())["mlflow"].done
+    (run,) = [run for run in runs(client) if run.info.run_name == f"behind-{mode}"]
+    assert history(client, run, "loss") == [(n, 1 / (n + 1)) for n in range(2500)]
+    assert run.info.status == "FINISHED"
+    assert run.data.params["lr"] == "0.1"
+    assert [each.dataset.name for each in run.inputs.dataset_inputs] == ["train"]
+    assert [item.path for item in client.list_artifacts(run.info.run_id, "text")] == ["text/notes.txt"]
+
+
+def test_one_of_several_backends_is_broken(lab, server):
+    """``backend=["local", "http", "mlflow"]``: the good one has everything, whatever the other does."""
+    client = connect(lab, f"sqlite:///{lab.folder}/mlflow.db")
+    lab.environment |= {
+        "AUTOLOG_BACKEND": "local,http,mlflow", "AUTOLOG_URL": "http://127.0.0.1:1", "AUTOLOG_TOKEN": server.admin,
+        "AUTOLOG_EXIT_WAIT": "5",
+    }  # fmt: skip
+    lab.run(TRAINS)
+    states = progress.states(lab.only())
+    assert states["mlflow"].done
+    assert "cannot be reached" in states["http"].error
+    (run,) = runs(client)
+    assert len(history(client, run, "loss")) == 2500
+    lab.environment["AUTOLOG_URL"] = server.url
+    lab.autolog("sync")
+    assert progress.states(lab.only())["http"].done
+    there = server.data / "lab" / lab.only().name / "journal.jsonl"
+    assert there.read_bytes() == (lab.only() / "journal.jsonl").read_bytes()
+
+
+def test_values_beyond_mlflow_are_counted(lab):
+    client = connect(lab, f"sqlite:///{lab.folder}/mlflow.db")
+    lab.run(
+        """
+        import autolog, math
+        autolog.log_metric("a", math.inf, step=1)
+        autolog.log_metric("a", math.nan, step=2)
+        autolog.log_metric("a", 1.0, step=10**30)
+        autolog.log_params({"long": "x" * 6500})
+        """
+    )
+    changed = progress.states(lab.only())["mlflow"].changed
+    assert changed["infinite values stand as the largest number that MLflow holds"] == 1
+    assert changed["steps beyond 64 bits stand as the largest that MLflow holds"] == 1
+    assert sum(count for what, count in changed.items() if "longer than 6000" in what) == 1
+    assert "changed: 1 x infinite values" in lab.autolog("sync", "--status")
+    (run,) = runs(client)
+    points = history(client, run, "a")
+    assert [step for step, _ in points] == [1, 2, 2**63 - 1]
+    assert math.isnan(points[1][1])
