@@ -20,6 +20,13 @@ def main() -> None:
         from benchmarks import logging, startup
         from benchmarks.timing import show
 
+        if "server" in sys.argv[1:]:
+            from benchmarks import server
+
+            for title, rows in server.measure():
+                show(title, rows)
+            return
+
         print(f"autolog benchmarks: Python {platform.python_version()}, {os.cpu_count()} CPUs, {sys.platform}")
         show("Imports", startup.imports())
         show("A run", logging.begin_and_end())

@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -17,9 +17,11 @@ from autolog.store.reduce import Reduction
 from autolog.store.series import journal_points
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from autolog.store.grouping import Key, Piece
 
-__all__ = ["compact"]
+__all__ = ["Pieces", "compact", "write"]
 
 
 def compact(directory: str | Path, folder: Path | None = None) -> Path | None:
@@ -51,10 +53,25 @@ def compact(directory: str | Path, folder: Path | None = None) -> Path | None:
         if not found:
             return None
         origin = Origin(journals=journals, format=FORMAT, series=found)
-        return _write(series, origin, folder or directory, directory.name if folder is None else None)
+        return write(series, origin, folder or directory, directory.name if folder is None else None)
 
 
-def _write(series: Grouped, origin: Origin, folder: Path, run: str | None) -> Path:
+class Pieces(Protocol):
+    """Where points come from: :class:`autolog.store.grouping.Grouped`."""
+
+    def pieces(self, key: Key, /) -> Iterator[Piece]:
+        """Those of a series."""
+
+
+def write(series: Pieces, origin: Origin, folder: Path, run: str | None = None) -> Path:
+    """Write the files of a run.
+
+    Args:
+        series: the points.
+        origin: which series there are, and what they come from.
+        folder: where.
+        run: the run's name, for a column; none: it stands in the folder's name.
+    """
     unfinished = {name: folder / f".{name.lstrip('.')}.{os.getpid()}" for name in (CHART, FILE)}
     try:
         with _Rows(unfinished[FILE], origin, run) as rows, _Charts(unfinished[CHART], origin) as charts:
