@@ -12,7 +12,9 @@ import urllib.error
 import urllib.request
 
 import pytest
+import sqlalchemy as sa
 
+from autolog.server import storage_tables
 from tests.balancer import Balancer
 from tests.fault_proxy import FaultProxy
 from tests.servers import RUN, Server
@@ -39,7 +41,8 @@ def servers(tmp_path_factory, elsewhere):
     first = Server(folder / "first", variables)
     second = Server(folder / "second", variables, beside=first)
     for server in (first, second):
-        server.options = ("--log-level", "error")  # nobody reads what it says while it cannot reach the database
+        # Nobody reads what it says while it cannot reach the database.
+        server.options = ("--log-level", "error", "--compact-after", "0.2")
         server.start()
     yield first, second
     for server in (first, second):
@@ -313,3 +316,34 @@ def test_without_the_bucket_files_are_refused_and_journals_are_taken(tmp_path, e
     finally:
         server.close()
         proxy.close()
+
+
+def test_a_run_that_has_ended_moves_into_the_bucket_and_is_read_there(pair, bucket, eventually):
+    """As Parquet by other programs, and as journals by both servers."""
+    from pyarrow import dataset, fs
+
+    first, second = pair
+    body = line(**HEADER, id=RUN) + points(0, 50) + line(type="end", time=100.0, status="completed", exit_code=0)
+    assert first.append(body).status == 200
+    chunks, streams = storage_tables.chunks, storage_tables.streams
+    mine = chunks.c.stream.in_(sa.select(streams.c.stream).where(streams.c.project == first.project))
+
+    def packed():
+        with first.engine.connect() as connection:
+            return not connection.execute(sa.select(sa.func.count()).select_from(chunks).where(mine)).scalar()
+
+    eventually(packed)
+    at = f"{first.environment['AUTOLOG_SERVER_ASSETS'].removeprefix('s3://')}/parquet/project={first.project}"
+    reach = fs.S3FileSystem(access_key="test", secret_key="test", endpoint_override=bucket.url, region="us-east-1")
+    table = dataset.dataset(at, filesystem=reach, format="parquet", partitioning="hive", exclude_invalid_files=True)
+    read = table.to_table(columns=["step", "value"]).to_pydict()
+    assert read == {"step": list(range(50)), "value": [1 / (1 + step) for step in range(50)]}
+    for server in pair:
+        (series,) = server.ask("GET", f"{server.address}/series?metric=loss").json["series"]
+        assert (series["steps"], series["values"]) == (read["step"], read["value"])
+        assert server.append(body).json == {"size": len(body)}
+    assert second.stored("journal.jsonl") == body
+    assert second.append(points(50, 1), len(body)).status == 200  # a run that is resumed
+    for server in pair:
+        (series,) = server.ask("GET", f"{server.address}/series?metric=loss").json["series"]
+        assert len(series["steps"]) == 51
