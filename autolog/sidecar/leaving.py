@@ -130,7 +130,7 @@ def _draw(text: str) -> bool:
     try:
         if not sys.stderr.isatty() or os.environ.get("TERM", "dumb") == "dumb":
             return False
-        width = os.get_terminal_size(sys.stderr.fileno()).columns - 1
+        width = (os.get_terminal_size(sys.stderr.fileno()).columns or 80) - 1
         # Down and up again: at the bottom of the screen that makes room, which moves what is saved afterwards.
         sys.stderr.write(f"\033D\033M\0337\r\n\033[K{text[:width]}\0338")
         sys.stderr.flush()

@@ -166,7 +166,7 @@ def test_a_run_that_was_deleted_on_the_server_is_not_sent_again(lab, sent):
     lab.until(lambda: progress.states(lab.only()).get("http", progress.State()).journals)
     address = f"/api/v1/projects/lab/runs/{lab.only().name}"
     assert sent.ask("DELETE", address).status == 200
-    _, err = training.communicate(timeout=60)
+    training.communicate(timeout=60)
     lab.settle()
     told = account(lab)
     assert "deleted" in told["error"]
