@@ -218,6 +218,24 @@ def test_deleted_runs_end_when_their_time_is_over(project, service):
     assert "run_purged" in [entry["action"] for entry in project.ask("GET", "/audit").json["entries"]]
 
 
+def test_a_server_ends_by_itself_what_was_deleted(own_server, eventually):
+    """The process does it, as its settings say, and counts by itself what projects hold."""
+    project = Project(own_server)
+    assert project.send(0).status == 200
+    assert project.send(1).status == 200
+    project.ask("DELETE", f"/runs/{RUNS[0]}")
+    own_server.end()
+    own_server.environment |= {"AUTOLOG_SERVER_UNDO_DAYS": "0", "AUTOLOG_SERVER_QUOTA_RUNS": "1"}
+    own_server.start()
+    eventually(lambda: project.ask("GET", "/deleted").json == [])
+    assert project.send(0).json["error"]["restorable"] is False
+    assert project.ask("GET", "/usage").json | {"bytes": 0} == {
+        "bytes": 0, "runs": 1, "quota_bytes": 0, "quota_runs": 1, "retention_days": 0,
+    }  # fmt: skip
+    assert project.send(2).code == "quota"
+    assert project.send(1).status == 200  # it is there: nothing new
+
+
 def test_a_deletion_that_was_cut_off_is_finished(project, service):
     place = (project.server.project, RUNS[0])
     with pytest.raises(ZeroDivisionError):
