@@ -40,7 +40,8 @@ class Answer(NamedTuple):
     @property
     def code(self) -> str:
         """Of an error."""
-        return self.json["error"]["code"]
+        code: str = self.json["error"]["code"]
+        return code
 
 
 class Server:
@@ -65,7 +66,8 @@ class Server:
         """More of ``autolog server start``."""
         engine = database.connect(self.data, self.environment.get("AUTOLOG_SERVER_DATABASE", ""))
         if beside is not None:
-            self.admin, self.engine = beside.admin, engine
+            self.admin: str = beside.admin
+            self.engine: sa.Engine = engine
             return
         database.migrate(engine)
         with engine.begin() as connection:
@@ -110,6 +112,7 @@ class Server:
              str(self.port), "--log-level", "warning", *self.options],
             env=self.environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
         )  # fmt: skip
+        assert self.process.stderr is not None
         line = self.process.stderr.readline()
         assert "http://127.0.0.1:" in line, line + self.process.stderr.read()
         self.port = int(line.strip().rpartition(":")[2])
@@ -175,7 +178,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def storage_kind(request: pytest.FixtureRequest) -> str:
-    """``local``, or ``remote``: PostgreSQL and S3. A module that wants both says so: ``STORAGES = ["local", "remote"]``."""
+    """``local``, or ``remote``: PostgreSQL and S3. A module that wants both says ``STORAGES = ["local", "remote"]``."""
     return getattr(request, "param", "local")
 
 
@@ -221,10 +224,10 @@ def server(shared_server: Server, request: pytest.FixtureRequest) -> Server:
 
 
 @pytest.fixture
-def eventually():
+def eventually() -> Callable[[Callable[[], object]], None]:
     """``eventually(condition)``: wait for something that has to happen."""
 
-    def wait(condition) -> None:
+    def wait(condition: Callable[[], object]) -> None:
         deadline = time.monotonic() + _PATIENCE
         while not condition():
             assert time.monotonic() < deadline, "it did not happen"

@@ -13,8 +13,9 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -50,7 +51,9 @@ class Postgres:
         self.port = _free_port()
         self.process: subprocess.Popen[bytes] | None = None
         # Root may not run it.
-        self._user = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+        self._user: dict[str, Any] = (
+            {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+        )
         if self._user:
             shutil.chown(self.folder, "postgres", "postgres")
         words = ["initdb", "-D", "data", "-U", "autolog", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8",
@@ -154,7 +157,7 @@ def _free_port() -> int:
         return port
 
 
-def _until(condition) -> None:
+def _until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + _PATIENCE
     while not condition():
         assert time.monotonic() < deadline, "it does not answer"

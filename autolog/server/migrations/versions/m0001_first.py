@@ -186,7 +186,10 @@ def _storage() -> None:
     )
     op.create_table("garbage", *_keys("project", "object"), sa.Column("since", sa.Double, nullable=False))
     op.create_table(
-        "published", *_keys("key"), sa.Column("version", text, nullable=False), sa.Column("size", number, nullable=False)
+        "published",
+        *_keys("key"),
+        sa.Column("version", text, nullable=False),
+        sa.Column("size", number, nullable=False),
     )
     op.create_table("news", *_keys("project"), sa.Column("number", number, nullable=False))
 
