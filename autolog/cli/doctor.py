@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from autolog import config
 from autolog.cli import doctor_checks as checks
+from autolog.cli.doctor_delivery import delivery
 from autolog.cli.doctor_recording import recording
 from autolog.cli.errors import CommandError
 
@@ -62,6 +63,7 @@ def _sections(settings: list[checks.Finding], *, quick: bool) -> Iterator[tuple[
     yield "Settings", settings
     yield "Integrations", checks.integrations(quick=quick)
     yield "Extras", checks.extras()
+    yield "Not delivered", delivery()
     yield "Errors in the newest runs", checks.errors_of_runs()
 
 

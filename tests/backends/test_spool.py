@@ -47,6 +47,7 @@ def test_without_local_the_directory_stays_until_then(lab, sent):
     lab.environment |= {"AUTOLOG_BACKEND": "http", "AUTOLOG_URL": "http://127.0.0.1:1", "AUTOLOG_EXIT_WAIT": "0.2"}
     lab.run(TRAINS)
     assert progress.states(lab.only())["http"].spool
+    assert "1 runs wait" in lab.autolog("doctor", "--quick", code=1)
     lab.environment |= {"AUTOLOG_URL": sent.url, "AUTOLOG_EXIT_WAIT": "10"}
     lab.autolog("sync")
     assert not lab.directories()
@@ -84,7 +85,12 @@ def test_runs_that_end_while_the_program_goes_on_do_not_wait(lab):
         import autolog, time
         from autolog.sidecar import leaving
         waits = []
-        leaving.time = type("clock", (), {"monotonic": time.monotonic, "sleep": lambda s: (waits.append(s), time.sleep(s))})
+        class clock:
+            monotonic = time.monotonic
+            def sleep(seconds):
+                waits.append(seconds)
+                time.sleep(seconds)
+        leaving.time = clock
         for n in range(3):
             with autolog.start_run():
                 autolog.log_metric("n", n)
