@@ -19,8 +19,8 @@ from autolog import events
 from autolog.saying import say
 
 __all__ = [
-    "EDITS", "MAIN", "SERVER_EDITS", "SYSTEM", "Journal", "is_edits", "is_system", "journal_name", "journals", "last_line",
-    "read",
+    "EDITS", "MAIN", "SERVER_EDITS", "SYSTEM", "Journal", "is_edits", "is_system", "journal_name", "journals",
+    "last_line", "read",
 ]  # fmt: skip
 
 MAIN: Final = "journal.jsonl"
