@@ -71,7 +71,9 @@ async def console(request: Request) -> Response:
 
 def _overwrite(service: Service, place: Place, name: str, offset: int, data: bytes) -> int:
     admit(service, place, len(data), begins=True)
-    return service.storage.overwrite(place, name, offset, data)
+    size = service.storage.overwrite(place, name, offset, data)
+    service.indexer.changed(place)  # nothing for the index, but pages that follow the console hear of it
+    return size
 
 
 _RUN = "/api/v1/projects/{project}/runs/{run}"

@@ -126,6 +126,19 @@ def test_a_share_link_of_a_run_shows_that_run(filled, watched):
     expect(page.get_by_role("alert")).to_contain_text("This link opens nothing")
 
 
+def test_a_console_is_followed_while_it_is_sent(filled, watched):
+    page = watched.page
+    page.goto(f"{filled.url}/projects/{filled.project}/runs/{RUNS[0]}/console")
+    sign_in_with_token(page, filled.admin)
+    expect(page.get_by_text("Nothing was printed.")).to_be_visible()
+    path = f"/api/v1/projects/{filled.project}/runs/{RUNS[0]}/console/console.log?offset="
+    assert filled.ask("PUT", f"{path}0", b"epoch 1\n50%").status == 200
+    log = page.get_by_role("log", name="Console")
+    expect(log).to_have_text("epoch 150%")
+    assert filled.ask("PUT", f"{path}8", b"100%\ndone\n").status == 200
+    expect(log).to_have_text("epoch 1100%done")
+
+
 def test_the_server_is_told_apart_when_it_is_away(own_server, watched, eventually):
     """And what was missed is fetched when it is back."""
     body = json.dumps({"type": "run", "time": 1.0, "id": RUNS[0], "name": "first", "project": "lab"}).encode() + b"\n"
