@@ -27,6 +27,12 @@ def main() -> None:
                 show(title, rows)
             return
 
+        if "bad-servers" in sys.argv[1:]:
+            from benchmarks import bad_servers
+
+            show("Servers that are dead, hang or fail", bad_servers.measure())
+            return
+
         print(f"autolog benchmarks: Python {platform.python_version()}, {os.cpu_count()} CPUs, {sys.platform}")
         show("Imports", startup.imports())
         show("A run", logging.begin_and_end())
