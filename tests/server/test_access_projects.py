@@ -363,4 +363,4 @@ def test_the_audit_log_tells_who_did_what_from_where(server, base):
 
 def test_pages_of_the_audit_log_are_bounded(server, base):
     assert server.ask("GET", f"{base}/audit?limit=0").code == "parameter"
-    assert server.ask("GET", f"{base}/audit?cursor=%00").code == "cursor"
+    assert server.ask("GET", f"{base}/audit?cursor=..").code == "cursor"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -161,19 +161,30 @@ def _principal(connection: sa.Connection, grant: _Grant, project: str | None) ->
     )  # fmt: skip
 
 
-def _roles(connection: sa.Connection, grant: _Grant, project: str | None) -> dict[str, Role]:
-    """The roles of a user, as a member of projects and of their workspaces: the stronger counts, up to the grant's."""
+def _roles_of(*project: sa.BindParameter[str]) -> Any:
+    """The roles that a user has as a member of projects and of their workspaces; of all projects, or of one."""
     direct, through, projects = tables.members.c, tables.workspace_members.c, tables.projects.c
-    mine = sa.select(direct.project, direct.role).where(direct.user_name == grant.user)
+    user: sa.BindParameter[str] = sa.bindparam("user")
+    mine = sa.select(direct.project, direct.role).where(direct.user_name == user)
     shared = (
         sa.select(projects.project, through.role)
         .join(tables.workspace_members, through.workspace == projects.workspace)
-        .where(through.user_name == grant.user)
+        .where(through.user_name == user)
     )
-    if project is not None:
-        mine, shared = mine.where(direct.project == project), shared.where(projects.project == project)
+    for one in project:
+        mine, shared = mine.where(direct.project == one), shared.where(projects.project == one)
+    return mine.union_all(shared)
+
+
+_ALL_ROLES, _ONE_ROLE = _roles_of(), _roles_of(sa.bindparam("project"))
+
+
+def _roles(connection: sa.Connection, grant: _Grant, project: str | None) -> dict[str, Role]:
+    """The roles of a user: the stronger counts, up to the grant's."""
+    asked = _ALL_ROLES if project is None else _ONE_ROLE
+    values = {"user": grant.user} if project is None else {"user": grant.user, "project": project}
     roles: dict[str, Role] = {}
-    for name, role in connection.execute(mine.union_all(shared)).tuples():
+    for name, role in connection.execute(asked, values):
         if not access.suffices(roles.get(name), role):
             roles[name] = role
     return {name: least(role, grant.role) for name, role in roles.items()}
