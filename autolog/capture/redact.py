@@ -76,8 +76,7 @@ class Redactor:
         self._extra = tuple(name.lower().replace("-", "_") for name in extra_names if name)
         self._hints = (*_HINTS, *self._extra)
         self._known: set[str] = set()
-        self._harmless: set[str] = set()
-        """Short texts without a secret: names and values of parameters come again with every fit."""
+        self._harmless: set[str] = set()  # names and values of parameters come again with every fit
         self._known_pattern: re.Pattern[str] | None = None
         if enabled:
             for name, value in (os.environ if environment is None else environment).items():
@@ -93,8 +92,7 @@ class Redactor:
         """``text`` with the secrets in it masked; the very same object where there are none."""
         if text in self._harmless:
             return text
-        masked = self._text(text, where, code=False)
-        if masked != text:
+        if (masked := self._text(text, where, code=False)) != text:
             return masked
         if len(text) <= _SHORT:
             if len(self._harmless) >= _REMEMBERED:

@@ -32,6 +32,7 @@ ALLOWED = {
     "naming": set(),
     "captures": set(),
     "credentials": set(),
+    "command": set(),
     "version": set(),
     "discovery": set(),
     "guard": {"config"},
