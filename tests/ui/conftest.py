@@ -58,6 +58,7 @@ RICH = """
         with run.child(f"fold-{fold}", kind="fold") as child:
             for step in range(5):
                 child.log_metrics({"cv/loss": fold + 1 / (step + 1)}, step=step)
+            child.log_table("mistakes", [{"sample": fold}])
     open("picture.png", "wb").write(png(8, 6))
     autolog.log_asset("picture.png")
     autolog.log_table("answers", [{"question": "six times seven", "answer": 42}])

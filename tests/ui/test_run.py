@@ -136,6 +136,9 @@ def test_assets_are_shown(rich):
     expect(page.get_by_role("figure", name="answers").get_by_role("row")).to_have_count(2)
     expect(page.get_by_role("figure", name="answers")).to_contain_text("six times seven42")
     expect(page.get_by_role("figure", name="weights").locator("canvas")).to_be_visible()
+    of_children = page.get_by_role("figure", name="mistakes")
+    expect(of_children).to_have_count(3)
+    expect(of_children.nth(2)).to_contain_text("fold-2")
     with page.expect_download() as download:
         page.get_by_role("link", name="Download picture.png").click()
     assert download.value.suggested_filename == "picture.png"

@@ -6,11 +6,21 @@ import { Message } from "../parts.js";
 import { html, useState } from "../view.js";
 import { Preview, isPreviewed } from "./preview.js";
 
+/** Those of the run and of its child runs; where there are several of these, each says whose it is. */
+export function assetsOf(run) {
+  const children = flat(run.children);
+  const named = children.length > 1;
+  return [...run.assets, ...children.flatMap((child) => child.assets.map((asset) => ({ ...asset, of: named ? child.name : "" })))];
+}
+
+const flat = (children) => children.flatMap((child) => [child, ...flat(child.children)]);
+
 export function AssetsTab({ project, run }) {
   const [text, setText] = useState("");
-  if (!run.assets.length) return html`<${Message}>No assets.<//>`;
-  const series = [...Map.groupBy(run.assets, (asset) => `${asset.kind} ${asset.name}`)].map(([key, assets]) => ({ key, assets }));
-  const shown = series.filter(({ assets }) => `${assets[0].name} ${assets[0].kind}`.toLowerCase().includes(text.toLowerCase()));
+  const all = assetsOf(run);
+  if (!all.length) return html`<${Message}>No assets.<//>`;
+  const series = [...Map.groupBy(all, (asset) => `${asset.of ?? ""} ${asset.kind} ${asset.name}`)].map(([key, assets]) => ({ key, assets }));
+  const shown = series.filter(({ key }) => key.toLowerCase().includes(text.toLowerCase()));
   return html`${series.length > 6 && html`<input type="search" aria-label="Find an asset" placeholder="Find an asset…" value=${text}
       onInput=${(event) => setText(event.currentTarget.value)} />`}
     <div class="assets">${shown.map(({ key, assets }) => html`<${Series} key=${key} project=${project} run=${run.id} assets=${assets} />`)}</div>`;
@@ -22,7 +32,7 @@ function Series({ project, run, assets }) {
   const asset = assets[place];
   const url = asset.path ? fileUrl(project, run, asset.path) : null;
   return html`<figure class="asset" aria-label=${asset.name}>
-    <figcaption class="bar slim"><b title=${asset.name}>${asset.name}</b><span class="faint">${asset.kind}</span>
+    <figcaption class="bar slim"><b title=${asset.name}>${asset.name}</b><span class="faint">${asset.kind}${asset.of ? ` · ${asset.of}` : ""}</span>
       <span class="faint">${bytes(asset.size)}</span><span class="spacer"></span>
       ${url && html`<a class="button" href=${`${url}?name=${enc(fileName(asset))}`} download=${fileName(asset)} aria-label=${`Download ${asset.name}`}>Download</a>`}
     </figcaption>

@@ -8,7 +8,7 @@ import { runHref } from "../route.js";
 import { Tags } from "../runs/tags.js";
 import { useMayEdit } from "../session.js";
 import { html, useEffect } from "../view.js";
-import { AssetsTab } from "../media/assets.js";
+import { AssetsTab, assetsOf } from "../media/assets.js";
 import { ChartsTab } from "./charts.js";
 import { ChildrenTab } from "./children.js";
 import { ConsoleTab } from "./console.js";
@@ -23,7 +23,7 @@ const TABS = [
   { key: "system", word: "System", View: SystemTab },
   { key: "console", word: "Console", View: ConsoleTab },
   { key: "source", word: "Source", View: SourceTab },
-  { key: "assets", word: "Assets", View: AssetsTab, has: (run) => run.assets.length },
+  { key: "assets", word: "Assets", View: AssetsTab, has: (run) => assetsOf(run).length },
 ];
 
 export function RunPage({ route }) {

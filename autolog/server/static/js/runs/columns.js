@@ -43,7 +43,8 @@ export const durationText = (run, now) => duration((run.ended_at ?? now) - run.s
 
 const TELLING = /(^|[/_.-])(val|valid|eval|test)/i;
 const GOAL = /loss|acc|f1|auc|error|score|reward|perplexity|bleu|rmse|mae/i;
-const worth = (name) => (TELLING.test(name) ? 2 : 0) + (GOAL.test(name) ? 1 : 0);
+const OURS = /^autolog\//; // worked out by autolog itself: of interest last
+const worth = (name) => (TELLING.test(name) ? 2 : 0) + (GOAL.test(name) ? 1 : 0) - (OURS.test(name) ? 4 : 0);
 
 /** The columns of somebody who has chosen none: what people look for first. */
 export function usual(names) {
