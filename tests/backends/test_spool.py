@@ -192,3 +192,13 @@ def test_retry_after(text, seconds):
 def test_retry_after_a_date():
     assert 50 < retry_after(email.utils.formatdate(time.time() + 60, usegmt=True)) <= 60
     assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+
+
+def test_a_netrc_does_not_replace_the_token(server, tmp_path, monkeypatch):
+    from autolog.backends.http_connection import Connection
+    from autolog.config import Settings
+
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    connection = Connection(Settings(url=server.url, token=server.admin))
+    assert connection.call("GET", "/api/v1/me")["user"] == "admin"
