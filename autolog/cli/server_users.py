@@ -63,7 +63,8 @@ def _say_invitation(made: Invitation) -> None:
     typer.echo(f"The invitation of {made.user}, for one use until {iso(made.expires_at)}; it is shown only now:\n")
     typer.echo(f"  {made.secret}\n")
     typer.echo(
-        f"With it {made.user} sets a password: by `autolog login URL`, where it is pasted as if it were a token."
+        f"With it {made.user} sets a password: in a browser, where it follows the server's address (URL/invitation#…), "
+        "or by `autolog login URL`, where it is pasted as if it were a token."
     )
 
 

@@ -157,3 +157,23 @@ def test_the_server_is_told_apart_when_it_is_away(own_server, watched, eventuall
     assert own_server.ask("POST", f"{path}?offset={len(body)}", renamed).status == 200
     expect(runs(page)).to_have_text(["second"], timeout=30_000)
     expect(page.get_by_text("live", exact=True)).to_be_visible()
+
+
+def test_an_invitation_sets_a_password_once(filled, watched):
+    filled.ask("POST", "/api/v1/users", b'{"name": "ines"}')
+    secret = filled.ask("POST", "/api/v1/users/ines/invitation").json["secret"]
+    page = watched.page
+    page.goto(f"{filled.url}/invitation#{secret}")
+    form = page.get_by_role("form", name="Set a password")
+    expect(page).to_have_url(f"{filled.url}/invitation")
+    for again in ("another long word", "a long enough word"):
+        form.get_by_label("Password", exact=True).fill("a long enough word")
+        form.get_by_label("Once more").fill(again)
+        form.get_by_role("button", name="Set password and sign in").click()
+        if again != "a long enough word":
+            expect(page.get_by_role("alert")).to_contain_text("two different passwords")
+    expect(page.get_by_text("ines", exact=True)).to_be_visible()
+    signed_in = filled.ask("POST", "/api/v1/session", b'{"user": "ines", "password": "a long enough word"}', token="")
+    assert signed_in.status == 200
+    used = json.dumps({"secret": secret, "password": "one more long word"}).encode()
+    assert filled.ask("POST", "/api/v1/invitations", used, token="").status == 404

@@ -6,6 +6,7 @@ import { SessionContext, useSession } from "./session.js";
 import { html, render, useErrorBoundary } from "./view.js";
 import { Message, Waiting } from "./parts.js";
 import { ComparePage } from "./compare/page.js";
+import { InvitationPage } from "./invitation.js";
 import { ProjectsPage } from "./projects.js";
 import { RunPage } from "./run/page.js";
 import { RunsPage } from "./runs/page.js";
@@ -28,6 +29,7 @@ function Guarded({ route, session }) {
   const [error] = useErrorBoundary((thrown) => console.error(thrown));
   if (error) return html`<${Message} kind="error">This view failed: ${String(error.message ?? error)}<//>`;
   if (route.page === "share") return html`<${SharePage} session=${session} />`;
+  if (route.page === "invitation") return html`<${InvitationPage} session=${session} />`;
   if (session.state === "unknown") return html`<${Waiting} />`;
   if (route.page === "sign-in" || session.state === "asked") return html`<${SignInPage} route=${route} session=${session} />`;
   const Page = PAGES[route.page];

@@ -12,7 +12,7 @@ export function parse(location) {
   const words = location.pathname.split("/").filter(Boolean).map(decode);
   const query = new URLSearchParams(location.search);
   if (words.length === 0) return { page: "projects", query };
-  if (words.length === 1 && ["sign-in", "share"].includes(words[0])) return { page: words[0], query };
+  if (words.length === 1 && ["sign-in", "share", "invitation"].includes(words[0])) return { page: words[0], query };
   if (words[0] !== "projects") return { page: "nothing", query };
   const [, project, kind, run, tab] = words;
   if (!kind) return { page: "runs", project, query };
