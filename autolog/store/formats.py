@@ -28,7 +28,8 @@ Kind: TypeAlias = Literal["text", "number", "whole", "truth", "none"]
 Pieces: TypeAlias = Generator[bytes, None, None]
 """A file as it is written; closing it ends the reading of what it is made of."""
 _PIECE = 1 << 16
-_ROWS = 1 << 16
+_ROWS = 1 << 14
+"""Points in one row group: several exports at once must not fill the memory of a small server."""
 _EXACT = 2**53
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
