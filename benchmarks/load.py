@@ -19,6 +19,10 @@ import zstandard
 __all__ = ["Delivered", "Load", "names_of"]
 
 
+_PATIENCE = 30.0
+"""Seconds that answers may take at the end."""
+
+
 class Load(msgspec.Struct):
     """What is to be done."""
 
@@ -125,7 +129,13 @@ async def _all(load: Load) -> Delivered:
     requests = [(_autolog if load.kind == "autolog" else _mlflow)(load, run) for run in load.runs]
     found = Delivered(0, 0.0, [], 0.0)
     begin = time.perf_counter()
-    await asyncio.gather(*(_deliver(load, n, made, found, begin) for n, made in enumerate(requests)))
+    tasks = [asyncio.create_task(_deliver(load, n, made, found, begin)) for n, made in enumerate(requests)]
+    done, waiting = await asyncio.wait(tasks, timeout=load.seconds + _PATIENCE)
+    for task in waiting:
+        task.cancel()
+        found.refused["no answer"] = len(waiting)
+    for task in done:
+        task.result()
     found.seconds = time.perf_counter() - begin
     usage = resource.getrusage(resource.RUSAGE_SELF)
     found.cpu = usage.ru_utime + usage.ru_stime

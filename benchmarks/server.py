@@ -155,7 +155,8 @@ def _mlflow(folder: Path) -> list[Row]:
                "--backend-store-uri", f"sqlite:///{folder}/mlflow.db",
                "--artifacts-destination", str(folder)]  # fmt: skip
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+        environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # its workers do nothing here
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environment)
     try:
         while True:
             try:
@@ -176,7 +177,7 @@ def _mlflow(folder: Path) -> list[Row]:
 
 
 def _ask(port: int, method: str, path: str, body: Any = None) -> Any:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
     try:
         data = None if body is None else msgspec.json.encode(body)
         connection.request(method, path, data, {"Content-Type": "application/json"})
