@@ -163,7 +163,7 @@ def _comparable(rows: list[dict[str, Any]]) -> list[list[tuple[str, str]]]:
 def _indexed(service: Service) -> set[Place]:
     runs = tables.INDEX["runs"].c
     with service.engine.connect() as connection:
-        return {(project, run) for project, run in connection.execute(sa.select(runs.project, runs.run)).tuples()}
+        return {(project, run) for project, run in connection.execute(sa.select(runs.project, runs.run))}
 
 
 def _orphans(service: Service, places: set[Place], *, repair: bool) -> Iterator[Finding]:

@@ -98,14 +98,14 @@ class Compactor(threading.Thread):
             .where(runs.status != "running", sa.or_(done.stamp.is_(None), done.stamp != runs.stamp))
         )
         with self._engine.connect() as connection:
-            return {(project, run): stamp for project, run, stamp in connection.execute(select.limit(1000)).tuples()}
+            return {(project, run): stamp for project, run, stamp in connection.execute(select.limit(1000))}
 
     def _orphans(self) -> list[Place]:
         """Runs that are no more, and were published."""
         runs, done = tables.INDEX["runs"], tables.compacted.c
         there = sa.select(runs.c.run).where(runs.c.project == done.project, runs.c.run == done.run).exists()
         with self._engine.connect() as connection:
-            rows = connection.execute(sa.select(done.project, done.run).where(~there).limit(1000)).tuples()
+            rows = connection.execute(sa.select(done.project, done.run).where(~there).limit(1000))
             return [(project, run) for project, run in rows]
 
     def _one(self, place: Place, stamp: str) -> None:

@@ -40,7 +40,7 @@ async def metrics(request: Request) -> Response:
 def _gauges(service: Service) -> list[Family]:
     runs = tables.INDEX["runs"].c
     with service.engine.connect() as connection:
-        statuses = connection.execute(sa.select(runs.status, sa.func.count()).group_by(runs.status)).tuples().all()
+        statuses = connection.execute(sa.select(runs.status, sa.func.count()).group_by(runs.status)).all()
     waiting, oldest = service.indexer.lag()
     process = psutil.Process()
     with process.oneshot():

@@ -33,7 +33,7 @@ async def projects(request: Request) -> Response:
 def _projects(service: Service, who: access.Principal | None) -> ProjectList:
     runs = tables.INDEX["runs"].c
     with service.engine.connect() as connection:
-        known = connection.execute(sa.select(tables.projects.c.project, tables.projects.c.public)).tuples().all()
+        known = connection.execute(sa.select(tables.projects.c.project, tables.projects.c.public)).all()
         counted = sa.select(runs.project, sa.func.count()).group_by(runs.project)
         counts: dict[str, int] = {row[0]: row[1] for row in connection.execute(counted)}
     if who is not None and who.share is not None:  # what was shared, and nothing else

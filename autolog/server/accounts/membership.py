@@ -44,7 +44,7 @@ def of_workspace(workspace: str) -> Circle:
 def listed(connection: sa.Connection, circle: Circle) -> list[Member]:
     """Members, by name."""
     select = sa.select(circle.table.c.user_name, circle.table.c.role).where(circle.mine)
-    rows = connection.execute(select.order_by(circle.table.c.user_name)).tuples()
+    rows = connection.execute(select.order_by(circle.table.c.user_name))
     return [Member(user=name, role=role, workspace=None if circle.project else circle.name) for name, role in rows]
 
 

@@ -54,7 +54,7 @@ def listed(connection: sa.Connection, who: Principal) -> list[WorkspaceItem]:
         every = connection.execute(sa.select(tables.workspaces.c.name).order_by(tables.workspaces.c.name)).scalars()
         return [WorkspaceItem(name=name, role=who.everywhere) for name in every]
     own = sa.select(_MEMBERS.workspace, _MEMBERS.role).where(_MEMBERS.user_name == who.user)
-    rows = connection.execute(own.order_by(_MEMBERS.workspace)).tuples()
+    rows = connection.execute(own.order_by(_MEMBERS.workspace))
     return [WorkspaceItem(name=name, role=access.least(role, who.most)) for name, role in rows]
 
 
