@@ -31,6 +31,9 @@ _LINGER = 6
 def sync(
     run: Annotated[list[str] | None, typer.Argument(help="Runs; default: all.", show_default=False)] = None,
     status: Annotated[bool, typer.Option("--status", help="Only say what is delivered and what is not.")] = False,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Also what was delivered before: for a server that has lost it.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
 ) -> None:
     """Deliver what the backends of the settings have not got yet.
@@ -41,6 +44,7 @@ def sync(
       autolog sync
       autolog sync --status
       autolog sync brave-otter-42
+      autolog sync --anew                      the server was restored from an older backup
     """
     settings = config.load()
     names = progress.remote(settings)
@@ -53,7 +57,7 @@ def sync(
         known = {summary.id: accounts(Path(summary.directory), names) for summary in chosen}
         _print_json(chosen, known) if as_json else _print(chosen, known, everything=True)
         return
-    known = _deliver_all(chosen, settings, names, again=bool(run))
+    known = _deliver_all(chosen, settings, names, again=bool(run), anew=anew)
     _print_json(chosen, known) if as_json else _print(chosen, known, everything=bool(run))
     pending = sum(account.bytes.pending for found in known.values() for account in found)
     if pending:
@@ -61,13 +65,15 @@ def sync(
 
 
 def _deliver_all(
-    chosen: list[RunSummary], settings: Settings, names: list[str], *, again: bool
+    chosen: list[RunSummary], settings: Settings, names: list[str], *, again: bool, anew: bool
 ) -> dict[str, list[Account]]:
     """Deliver run after run. A backend that did not get on with one is not tried with the next."""
     stuck: set[str] = set()
     known: dict[str, list[Account]] = {}
     for summary in chosen:
         directory = Path(summary.directory)
+        if anew and not may_go_on(directory, sidecar=True):
+            progress.forget(directory, names, settings)
         lacking = [name for name in names if _lacks(directory, name, settings, again=again)]
         wanted = [name for name in lacking if name not in stuck]
         if wanted and may_go_on(directory, sidecar=True):

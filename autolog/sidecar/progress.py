@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from autolog.config import Settings
 
-__all__ = ["FILE", "State", "begin", "keep", "remote", "states", "target", "undelivered", "whole_size"]
+__all__ = ["FILE", "State", "begin", "forget", "keep", "remote", "states", "target", "undelivered", "whole_size"]
 
 FILE = "delivery.json"
 
@@ -90,6 +90,13 @@ def begin(directory: Path, settings: Settings) -> None:
     if wanted and not (directory / FILE).exists():
         spool = "local" not in settings.backend
         keep(directory, {name: State(target=target(name, settings), spool=spool) for name in wanted})
+
+
+def forget(directory: Path, names: list[str], settings: Settings) -> None:
+    """Begin from nothing with some backends of a run that has ended: what they have already is compared."""
+    known = states(directory)
+    fresh = {name: State(target=target(name, settings), spool=name in known and known[name].spool) for name in names}
+    keep(directory, {**known, **fresh})
 
 
 def undelivered(directory: Path, names: list[str], *, samples: bool = False) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -150,4 +151,15 @@ def test_torn_lines_arrive_as_they_are(lab, own_server):
     with (lab.only() / "journal.jsonl").open("ab") as file:
         file.write(b'{"type":"metrics","ti\n{"type":"note","time":1.0,"text":"after"}\n')
     lab.autolog("sync")
+    assert_whole(lab, own_server)
+
+
+def test_a_server_that_has_lost_a_finished_run_gets_it_again(lab, own_server):
+    environment(lab, own_server)
+    lab.run(TRAINS, AUTOLOG_EXIT_WAIT="20")
+    assert_whole(lab, own_server)
+    ((_, there),) = copies(lab, own_server)
+    shutil.rmtree(there)
+    assert "everything was delivered already" in lab.autolog("sync")
+    lab.autolog("sync", "--anew")
     assert_whole(lab, own_server)
