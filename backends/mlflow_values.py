@@ -82,7 +82,7 @@ class Fitter:
             return 0
         if abs(step) > _LARGEST_STEP:
             self.changes["steps beyond 64 bits stand as the largest that MLflow holds"] += 1
-            return int(math.copysign(_LARGEST_STEP, step))
+            return _LARGEST_STEP if step > 0 else -_LARGEST_STEP
         if step != int(step):
             self.changes["steps with a fraction were cut to whole numbers"] += 1
         return int(step)
