@@ -14,7 +14,7 @@ import urllib.request
 import pytest
 import sqlalchemy as sa
 
-from autolog.server import storage_tables
+from autolog.server import storage_tables, tables
 from tests.balancer import Balancer
 from tests.fault_proxy import FaultProxy
 from tests.servers import RUN, Server
@@ -188,7 +188,8 @@ def test_a_database_that_crashes_loses_nothing_that_was_acknowledged(pair, balan
         for sender in senders:
             sender.join()
     assert [sender.problem for sender in senders] == [None] * len(senders)
-    pair[0].engine.dispose()  # its connections of before
+    for server in pair:
+        server.engine.dispose()  # the test's own connections of before
     with pair[0].storage() as storage:
         for sender in senders:
             assert sender.is_all_in(storage.open((pair[0].project, sender.place[0]), "journal.jsonl"))
@@ -246,7 +247,9 @@ def test_news_of_one_server_are_told_by_the_other(pair, eventually):
         while chunk := stream.readline().strip():
             name, _, text = chunk.partition(b": ")
             found[name] = text
-        return event(stream) if b"event" not in found else (int(found[b"id"]), found[b"event"], found[b"data"])
+        # After the database was away, a server says once that anything may have changed.
+        known = found.get(b"event") == b"run"
+        return (int(found[b"id"]), found[b"event"], found[b"data"]) if known else event(stream)
 
     with listen(second) as stream:
         assert stream.readline() == b": welcome\n"
@@ -285,10 +288,10 @@ def test_the_index_of_a_server_that_is_gone_is_brought_up_to_date_by_the_other(p
     first, second = pair
     with first.storage() as storage:  # as a server does, which is then killed
         storage.append((first.project, RUN), "journal.jsonl", 0, line(**HEADER, id=RUN) + points(0, 3))
-        assert storage.behind() == [(first.project, RUN)]
+        assert (first.project, RUN) in storage.behind()
     eventually(lambda: second.ask("GET", f"{second.base}/runs").json["total"] == 1)
     with first.storage() as storage:
-        assert storage.behind() == []
+        eventually(lambda: (first.project, RUN) not in storage.behind())
 
 
 def test_without_the_bucket_files_are_refused_and_journals_are_taken(tmp_path, elsewhere, bucket):
@@ -323,6 +326,8 @@ def test_a_run_that_has_ended_moves_into_the_bucket_and_is_read_there(pair, buck
     from pyarrow import dataset, fs
 
     first, second = pair
+    with first.engine.begin() as connection:  # those of servers that were killed run out in half a minute
+        connection.execute(sa.delete(tables.leases))
     body = line(**HEADER, id=RUN) + points(0, 50) + line(type="end", time=100.0, status="completed", exit_code=0)
     assert first.append(body).status == 200
     chunks, streams = storage_tables.chunks, storage_tables.streams
