@@ -19,6 +19,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from autolog.server import leasing, published, tables
+from autolog.server.errors import ApiError
 from autolog.server.storage import Storage
 from autolog.store import compact
 from autolog.store.layout import Place
@@ -117,7 +118,11 @@ class Compactor(threading.Thread):
             self._storage.pack(place)
         except FileNotFoundError:  # taken away just now
             return
-        except Exception:
+        except (ApiError, sa.exc.DBAPIError) as error:  # the place or the database is away: soon again
+            logging.getLogger("autolog.server").warning("cannot compact %s/%s now: %s", *place, error)
+            self._seen.pop(place, None)
+            return
+        except Exception:  # of this run; the others are compacted all the same
             logging.getLogger("autolog.server").exception("cannot compact %s/%s", *place)
             self._seen[place] = (stamp, time.monotonic() + _AGAIN)
             return
