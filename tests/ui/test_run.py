@@ -97,7 +97,7 @@ def test_child_runs_are_lines_and_rows(rich):
 def test_the_machine_is_drawn(rich):
     tab(rich, "System")
     expect(rich.get_by_role("region", name="cpu").get_by_role("figure").first).to_be_visible()
-    expect(rich.get_by_role("figure", name="memory.process_rss_bytes").locator("canvas")).to_be_visible()
+    expect(rich.get_by_role("figure", name="memory.host_used_bytes").locator("canvas")).to_be_visible()
 
 
 def test_the_console_begins_at_its_end_and_goes_back(rich):
