@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 import pytest
 import sqlalchemy as sa
 
-from autolog.server import access, database, tables
-from autolog.server.storage import Storage
-from autolog.server.storing import storage_of
+from autolog.server import database, tables
+from autolog.server.accounts import access
+from autolog.server.storage.contract import Storage
+from autolog.server.storage.storing import storage_of
 
 _PATIENCE = 30
 

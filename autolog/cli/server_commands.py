@@ -48,8 +48,8 @@ def start(  # noqa: PLR0917  a command's options are its arguments
       autolog server start --host 0.0.0.0 --data /srv/autolog
       autolog server start --database postgresql://autolog@db/autolog --assets s3://bucket/autolog
     """
-    from autolog.server import logs
     from autolog.server.serve import serve
+    from autolog.server.watching import logs
 
     if log_level not in logs.LEVELS or log_format not in logs.FORMATS:
         known = f"{', '.join(logs.LEVELS)}; {', '.join(logs.FORMATS)}"

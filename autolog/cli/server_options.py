@@ -13,7 +13,7 @@ from autolog.cli.errors import CommandError
 from autolog.server import database
 from autolog.server.limits import Limits, from_environment
 from autolog.server.service import Service, service
-from autolog.server.storing import StorageError
+from autolog.server.storage.storing import StorageError
 
 __all__ = ["DATA", "Assets", "Data", "Database", "engine_of", "limits", "service_of"]
 

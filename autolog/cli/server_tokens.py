@@ -12,15 +12,15 @@ import typer
 from autolog.cli.errors import CommandError
 from autolog.cli.server_options import DATA, Data, Database, engine_of
 from autolog.cli.server_users import said
-from autolog.server import access, names, tables
-from autolog.server.accounts import auditing, membership, users
+from autolog.server import names, tables
+from autolog.server.accounts import access, auditing, membership, users
 from autolog.server.accounts.auditing import COMMAND_LINE
 from autolog.server.accounts.rows import insert_once
 from autolog.server.accounts.token_routes import check_days, note_made
 from autolog.store.summary import iso
 
 if TYPE_CHECKING:
-    from autolog.server.access import Role
+    from autolog.server.accounts.access import Role
 
 __all__ = ["COMMANDS", "revoke", "token", "tokens"]
 

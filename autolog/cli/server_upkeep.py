@@ -11,8 +11,8 @@ import typer
 
 from autolog.cli.errors import CommandError
 from autolog.cli.server_options import DATA, Assets, Data, Database, engine_of, service_of
-from autolog.server import backup as backups
-from autolog.server import checking
+from autolog.server.upkeep import backup as backups
+from autolog.server.upkeep import checking
 
 __all__ = ["COMMANDS", "backup", "check", "reindex", "restore"]
 

@@ -13,8 +13,8 @@ import typer
 
 from autolog.cli.errors import CommandError
 from autolog.cli.server_options import DATA, Data, Database, engine_of
-from autolog.server import access, tables
-from autolog.server.accounts import passwords, users
+from autolog.server import tables
+from autolog.server.accounts import access, passwords, users
 from autolog.server.accounts.auditing import COMMAND_LINE
 from autolog.server.accounts.shapes import Invitation, UserChange
 from autolog.server.accounts.token_routes import note_made

@@ -8,12 +8,13 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from starlette.requests import Request
 
-from autolog.server import access, crossing, names, peers, tables
-from autolog.server.access import Principal
-from autolog.server.accounts import auditing
+from autolog.server import names, tables
+from autolog.server.accounts import access, auditing
+from autolog.server.accounts.access import Principal
 from autolog.server.accounts.identify import Credentials, identify
 from autolog.server.accounts.rows import insert_once
-from autolog.server.requests import credentials, in_thread, service_of
+from autolog.server.http import crossing, peers
+from autolog.server.http.requests import credentials, in_thread, service_of
 from autolog.server.service import Service
 
 __all__ = [

@@ -9,30 +9,20 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
-from autolog.server import (
-    bulk,
-    editing,
-    errors,
-    export,
-    files,
-    ingest,
-    keeping,
-    live,
-    monitoring,
-    openapi,
-    pages,
-    reading,
-    series,
-    uploads,
-)
+from autolog.server import errors
 from autolog.server.accounts import endpoints as accounts
-from autolog.server.endpoint import Endpoint, answer, routes
 from autolog.server.errors import ApiError
-from autolog.server.gate import Gate
-from autolog.server.observing import Observed
-from autolog.server.requests import in_thread, service_of
+from autolog.server.http import openapi, pages
+from autolog.server.http.endpoint import Endpoint, answer, routes
+from autolog.server.http.gate import Gate
+from autolog.server.http.requests import in_thread, service_of
+from autolog.server.intake import ingest, uploads
+from autolog.server.runs import bulk, editing, export, files, live, reading, series
 from autolog.server.service import Service
 from autolog.server.shapes import Version
+from autolog.server.upkeep import keeping
+from autolog.server.watching import monitoring
+from autolog.server.watching.observing import Observed
 from autolog.version import VERSION
 
 __all__ = ["ENDPOINTS", "alive", "application", "ready"]

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from autolog.server.noting import note
+from autolog.server.watching.noting import note
 
 __all__ = ["ApiError", "handlers"]
 

@@ -12,11 +12,11 @@ from types import FrameType
 import uvicorn
 
 from autolog.server.app import application
-from autolog.server.compaction import Compactor
 from autolog.server.database import is_postgres
-from autolog.server.housekeeping import Housekeeper
-from autolog.server.news_feed import Feed
+from autolog.server.index.news_feed import Feed
 from autolog.server.service import Service
+from autolog.server.upkeep.compaction import Compactor
+from autolog.server.upkeep.housekeeping import Housekeeper
 
 __all__ = ["serve"]
 

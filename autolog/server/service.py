@@ -9,13 +9,13 @@ import msgspec
 import sqlalchemy as sa
 
 from autolog.server.database import is_postgres
-from autolog.server.indexing import Indexer
+from autolog.server.index.indexing import Indexer
+from autolog.server.index.live_news import News
 from autolog.server.limits import Limits
-from autolog.server.live_news import News
-from autolog.server.metering import Meter
-from autolog.server.storage import Storage
-from autolog.server.storing import news_of, storage_of
-from autolog.server.usage import Usage
+from autolog.server.storage.contract import Storage
+from autolog.server.storage.storing import news_of, storage_of
+from autolog.server.upkeep.usage import Usage
+from autolog.server.watching.metering import Meter
 from autolog.store.growing import Kept
 
 __all__ = ["Service", "service"]

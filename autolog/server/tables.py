@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from autolog.server import storage_tables
+from autolog.server.storage import tables as storage_tables
 from autolog.store.search import TABLES as INDEX
 
 __all__ = [

@@ -201,7 +201,7 @@ def _numbers(column: Any, *, missing: bool = False) -> Any:
     return pa.Array.from_buffers(pa.float64(), len(column), [known.buffers()[1], numbers])
 
 
-if __name__ == "__main__":  # beside a server; see autolog/server/compaction.py
+if __name__ == "__main__":  # beside a server; see autolog/server/upkeep/compaction.py
     os.nice(10)
     os.umask(0o077)
     compact(sys.argv[1], Path(sys.argv[2]))

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from autolog.server import database, indexing
-from autolog.server.storage_local import LocalStorage
+from autolog.server import database
+from autolog.server.index import indexing
+from autolog.server.storage.local import LocalStorage
 
 FOLDER = Path(__file__).with_name("schemas")
 RUN = "20261122-111134-537-9f3c2a81"

@@ -10,8 +10,10 @@ import pytest
 
 from autolog import events as e
 from autolog import store
-from autolog.server import database, indexing, listing
-from autolog.server.storage_local import LocalStorage
+from autolog.server import database
+from autolog.server.index import indexing
+from autolog.server.runs import listing
+from autolog.server.storage.local import LocalStorage
 
 START = 1_795_000_000.0
 TEXTS = [

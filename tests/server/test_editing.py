@@ -7,13 +7,14 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from autolog.server import deleting, housekeeping, tables
+from autolog.server import tables
 from autolog.server.accounts.auditing import Origin
-from autolog.server.indexing import Indexer
+from autolog.server.index.indexing import Indexer
+from autolog.server.index.live_news import News
 from autolog.server.limits import Limits, from_environment
-from autolog.server.live_news import News
 from autolog.server.service import Service
-from autolog.server.usage import Usage
+from autolog.server.upkeep import deleting, housekeeping
+from autolog.server.upkeep.usage import Usage
 
 STORAGES = ["local", "remote"]
 RUNS = [f"20261122-11113{n}-537-9f3c2a8{n}" for n in range(4)]

@@ -9,10 +9,10 @@ import pytest
 from starlette.requests import Request
 from starlette.testclient import TestClient
 
-from autolog.server import body
-from autolog.server.depth import is_deep
 from autolog.server.errors import ApiError
-from autolog.server.gate import Buckets
+from autolog.server.http import body
+from autolog.server.http.depth import is_deep
+from autolog.server.http.gate import Buckets
 from tests.servers import RUN, Server
 
 HEADER = b'{"type":"run","time":1.0,"id":"%s","name":"calm-otter-01","project":"lab"}\n' % RUN.encode()

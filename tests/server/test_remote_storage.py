@@ -10,11 +10,12 @@ import boto3
 import pytest
 import sqlalchemy as sa
 
-from autolog.server import database, storage_tables
+from autolog.server import database
 from autolog.server.errors import ApiError
-from autolog.server.objects import Objects
-from autolog.server.storage import Wanted
-from autolog.server.storage_remote import RemoteStorage
+from autolog.server.storage import tables as storage_tables
+from autolog.server.storage.contract import Wanted
+from autolog.server.storage.objects import Objects
+from autolog.server.storage.remote import RemoteStorage
 from tests.servers import RUN
 
 PLACE = ("lab", RUN)

@@ -11,7 +11,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 
-from autolog.server import database, listing, tables
+from autolog.server import database, tables
+from autolog.server.runs import listing
 from tests.server.schema_dump import FOLDER
 
 KINDS = ["sqlite", "postgresql"]

@@ -14,7 +14,7 @@ import urllib.request
 import pytest
 import sqlalchemy as sa
 
-from autolog.server import storage_tables
+from autolog.server.storage import tables as storage_tables
 from tests.balancer import Balancer
 from tests.fault_proxy import FaultProxy
 from tests.servers import RUN, Server

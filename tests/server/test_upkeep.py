@@ -10,7 +10,8 @@ import threading
 import pytest
 import sqlalchemy as sa
 
-from autolog.server import backup, tables
+from autolog.server import tables
+from autolog.server.upkeep import backup
 from tests.servers import RUN, Server
 
 HEADER = b'{"type":"run","time":1.0,"id":"%s","name":"calm-otter-01","project":"lab"}\n' % RUN.encode()

@@ -5,13 +5,12 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from autolog.server import access
-from autolog.server.accounts import auditing
+from autolog.server.accounts import access, auditing
 from autolog.server.accounts.shapes import AuditPage
 from autolog.server.addressing import administered_project
-from autolog.server.endpoint import Endpoint, Query, answer
 from autolog.server.errors import ApiError
-from autolog.server.requests import asking, in_thread, number, service_of
+from autolog.server.http.endpoint import Endpoint, Query, answer
+from autolog.server.http.requests import asking, in_thread, number, service_of
 
 __all__ = ["ENDPOINTS", "of_project", "of_server"]
 

@@ -14,9 +14,10 @@ import msgspec
 import sqlalchemy as sa
 from starlette.requests import Request
 
-from autolog.server import peers, tables
-from autolog.server.access import Principal
+from autolog.server import tables
+from autolog.server.accounts.access import Principal
 from autolog.server.accounts.shapes import AuditEntry, AuditPage
+from autolog.server.http import peers
 
 __all__ = ["COMMAND_LINE", "Origin", "note", "origin_of", "page"]
 

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from autolog.server import access, tables
-from autolog.server.access import Principal, Role, hashed, least
-from autolog.server.noting import note
+from autolog.server import tables
+from autolog.server.accounts import access
+from autolog.server.accounts.access import Principal, Role, hashed, least
+from autolog.server.watching.noting import note
 
 __all__ = ["IDLE", "SHARE_PREFIX", "Credentials", "by_secret", "by_session", "identify"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from autolog.server import tables
-from autolog.server.access import Role
 from autolog.server.accounts import auditing, users
+from autolog.server.accounts.access import Role
 from autolog.server.accounts.auditing import Origin
 from autolog.server.accounts.rows import put
 from autolog.server.accounts.shapes import Member

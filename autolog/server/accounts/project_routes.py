@@ -7,14 +7,14 @@ import sqlalchemy as sa
 from starlette.requests import Request
 from starlette.responses import Response
 
-from autolog.server import access, names, tables
-from autolog.server.access import Principal
-from autolog.server.accounts import auditing, membership, workspaces
+from autolog.server import names, tables
+from autolog.server.accounts import access, auditing, membership, workspaces
+from autolog.server.accounts.access import Principal
 from autolog.server.accounts.auditing import Origin, origin_of
 from autolog.server.accounts.shapes import Done, Member, MemberList, MemberRole, ProjectChange, ProjectInfo
 from autolog.server.addressing import administered_project, readable_project, readable_runs
-from autolog.server.endpoint import Endpoint, answer, decoded
-from autolog.server.requests import asking, in_thread
+from autolog.server.http.endpoint import Endpoint, answer, decoded
+from autolog.server.http.requests import asking, in_thread
 
 __all__ = ["ENDPOINTS", "change", "info", "members", "remove_member", "set_member"]
 

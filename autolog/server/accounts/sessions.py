@@ -9,7 +9,7 @@ import time
 import sqlalchemy as sa
 
 from autolog.server import tables
-from autolog.server.access import hashed
+from autolog.server.accounts.access import hashed
 
 __all__ = ["COOKIE", "LONGEST", "begin", "csrf_of", "end", "end_all"]
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from autolog.server.access import Role
+from autolog.server.accounts.access import Role
 
 __all__ = [
     "AuditEntry", "AuditPage", "Done", "Invitation", "Member", "MemberList", "MemberRole", "NewShare", "NewToken",

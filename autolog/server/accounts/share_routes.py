@@ -10,16 +10,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from autolog.server import names, tables
-from autolog.server.access import hashed
 from autolog.server.accounts import auditing
+from autolog.server.accounts.access import hashed
 from autolog.server.accounts.auditing import Origin, origin_of
 from autolog.server.accounts.identify import SHARE_PREFIX
 from autolog.server.accounts.shapes import Done, NewShare, ShareItem, ShareList, ShareMade
 from autolog.server.accounts.token_routes import check_days
 from autolog.server.addressing import administered_project
-from autolog.server.endpoint import Endpoint, answer, decoded
 from autolog.server.errors import ApiError
-from autolog.server.requests import in_thread
+from autolog.server.http.endpoint import Endpoint, answer, decoded
+from autolog.server.http.requests import in_thread
 
 __all__ = ["ENDPOINTS", "create", "listed", "revoke"]
 

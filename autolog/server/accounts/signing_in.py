@@ -8,15 +8,16 @@ import sqlalchemy as sa
 from starlette.requests import Request
 from starlette.responses import Response
 
-from autolog.server import access, crossing, peers, tables
-from autolog.server.access import Principal, hashed
-from autolog.server.accounts import auditing, passwords, sessions, throttling
+from autolog.server import tables
+from autolog.server.accounts import access, auditing, passwords, sessions, throttling
+from autolog.server.accounts.access import Principal, hashed
 from autolog.server.accounts.hashing import hash_of, is_right
 from autolog.server.accounts.identify import SHARE_PREFIX, by_secret, by_session
 from autolog.server.accounts.shapes import Done, Session, Shared, SignIn
-from autolog.server.endpoint import Endpoint, answer, decoded
 from autolog.server.errors import ApiError
-from autolog.server.requests import credentials, in_thread, service_of
+from autolog.server.http import crossing, peers
+from autolog.server.http.endpoint import Endpoint, answer, decoded
+from autolog.server.http.requests import credentials, in_thread, service_of
 
 __all__ = ["ENDPOINTS", "session", "sign_in", "sign_out"]
 

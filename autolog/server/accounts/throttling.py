@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from autolog.server import peers, tables
+from autolog.server import tables
 from autolog.server.accounts.rows import insert_once
 from autolog.server.errors import ApiError
+from autolog.server.http import peers
 
 __all__ = ["Subject", "attempt", "by_address", "by_user", "forgive"]
 

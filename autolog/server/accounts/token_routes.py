@@ -10,14 +10,14 @@ import sqlalchemy as sa
 from starlette.requests import Request
 from starlette.responses import Response
 
-from autolog.server import access, names, tables
-from autolog.server.access import Principal
-from autolog.server.accounts import auditing
+from autolog.server import names, tables
+from autolog.server.accounts import access, auditing
+from autolog.server.accounts.access import Principal
 from autolog.server.accounts.auditing import Origin, origin_of
 from autolog.server.accounts.shapes import Done, NewToken, TokenItem, TokenList, TokenMade
-from autolog.server.endpoint import Endpoint, answer, decoded
 from autolog.server.errors import ApiError
-from autolog.server.requests import asking, in_thread, service_of
+from autolog.server.http.endpoint import Endpoint, answer, decoded
+from autolog.server.http.requests import asking, in_thread, service_of
 
 __all__ = ["ENDPOINTS", "check_days", "create", "mine", "note_made", "revoke"]
 

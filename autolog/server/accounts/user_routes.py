@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from starlette.requests import Request
 from starlette.responses import Response
 
-from autolog.server import access, crossing, names, peers, tables
-from autolog.server.accounts import passwords, throttling, users
+from autolog.server import names, tables
+from autolog.server.accounts import access, passwords, throttling, users
 from autolog.server.accounts.auditing import Origin, origin_of
 from autolog.server.accounts.hashing import hash_of, is_right
 from autolog.server.accounts.shapes import (
@@ -21,9 +21,10 @@ from autolog.server.accounts.shapes import (
     UserItem,
     UserList,
 )  # fmt: skip
-from autolog.server.endpoint import Endpoint, answer, decoded
 from autolog.server.errors import ApiError
-from autolog.server.requests import asking, in_thread, service_of
+from autolog.server.http import crossing, peers
+from autolog.server.http.endpoint import Endpoint, answer, decoded
+from autolog.server.http.requests import asking, in_thread, service_of
 
 __all__ = ["ENDPOINTS", "change", "change_password", "create", "everybody", "invite", "redeem"]
 

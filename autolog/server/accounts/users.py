@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from autolog.server import names, tables
-from autolog.server.access import hashed
 from autolog.server.accounts import auditing, sessions, throttling
+from autolog.server.accounts.access import hashed
 from autolog.server.accounts.auditing import Origin
 from autolog.server.accounts.rows import insert_once, put
 from autolog.server.accounts.shapes import Invitation, UserChange, UserItem

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from starlette.requests import Request
 from starlette.responses import Response
 
-from autolog.server import access, names
-from autolog.server.access import Principal
-from autolog.server.accounts import membership, workspaces
+from autolog.server import names
+from autolog.server.accounts import access, membership, workspaces
+from autolog.server.accounts.access import Principal
 from autolog.server.accounts.auditing import origin_of
 from autolog.server.accounts.shapes import (
     Done,
@@ -23,8 +23,8 @@ from autolog.server.accounts.shapes import (
     WorkspaceItem,
     WorkspaceList,
 )  # fmt: skip
-from autolog.server.endpoint import Endpoint, answer, decoded
-from autolog.server.requests import asking, in_thread, service_of
+from autolog.server.http.endpoint import Endpoint, answer, decoded
+from autolog.server.http.requests import asking, in_thread, service_of
 
 __all__ = ["ENDPOINTS", "create", "everyone", "info", "members", "remove", "remove_member", "set_member"]
 

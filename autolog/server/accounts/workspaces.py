@@ -6,9 +6,9 @@ import time
 
 import sqlalchemy as sa
 
-from autolog.server import access, names, tables
-from autolog.server.access import Principal, Role
-from autolog.server.accounts import auditing, membership
+from autolog.server import names, tables
+from autolog.server.accounts import access, auditing, membership
+from autolog.server.accounts.access import Principal, Role
 from autolog.server.accounts.auditing import Origin
 from autolog.server.accounts.rows import insert_once
 from autolog.server.accounts.shapes import WorkspaceInfo, WorkspaceItem

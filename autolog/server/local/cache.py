@@ -13,7 +13,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from autolog.server import access, tables
+from autolog.server import tables
+from autolog.server.accounts import access
 from autolog.server.accounts.rows import insert_once
 from autolog.store import schema
 

@@ -16,9 +16,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from autolog.server.endpoint import answer
 from autolog.server.errors import ApiError
-from autolog.server.pages import HEADERS
+from autolog.server.http.endpoint import answer
+from autolog.server.http.pages import HEADERS
 
 __all__ = ["Door", "csrf_of", "session"]
 

@@ -6,7 +6,7 @@ import os
 
 from autolog import journal
 from autolog.server.errors import ApiError
-from autolog.server.storage_local import LocalStorage
+from autolog.server.storage.local import LocalStorage
 from autolog.store.layout import Place
 
 __all__ = ["OwnRuns"]

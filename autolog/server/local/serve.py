@@ -14,11 +14,13 @@ import msgspec
 import uvicorn
 from starlette.applications import Starlette
 
-from autolog.server import editing, errors, files, live, pages, reading, series
-from autolog.server.endpoint import Endpoint, routes
+from autolog.server import errors
+from autolog.server.http import pages
+from autolog.server.http.endpoint import Endpoint, routes
 from autolog.server.local import cache, door
 from autolog.server.local.own_runs import OwnRuns
 from autolog.server.local.watch import Watch
+from autolog.server.runs import editing, files, live, reading, series
 from autolog.server.service import Service, service
 from autolog.store import layout
 from autolog.store.layout import Place

@@ -1,0 +1,1 @@
+"""Requests and answers: what holds for every route, whatever it is about."""

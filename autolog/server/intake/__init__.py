@@ -1,0 +1,1 @@
+"""What training processes send: records and files, taken once and kept before they are acknowledged."""

@@ -1,0 +1,1 @@
+"""The routes of runs: listed, read, drawn, exported, edited, taken away."""
