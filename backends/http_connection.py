@@ -7,11 +7,11 @@ import email.utils
 import gzip
 import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import requests
 
 from autolog.backends.http_pace import Body, Pace
+from autolog.backends.http_trouble import TIMEOUT, causes, why
 from autolog.plugins import Later, Rejected
 from autolog.version import VERSION
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection", "Refused", "Unreachable", "pack", "retry_after"]
 
-_TIMEOUT = (5.0, 30.0)
-"""Seconds to connect, and between two bytes of an answer: a server that hangs is left."""
 _PACKED_FROM = 1 << 10
 _MOVED = (301, 302, 303, 307, 308)
 _paces: dict[tuple[str, float], Pace] = {}
@@ -121,7 +119,7 @@ class Connection:
         def send() -> requests.Response:
             return self._session.request(
                 method, f"{self.url}{path}", params=query, data=Body(data, self._pace, moving) if data else None,
-                headers=headers, timeout=_TIMEOUT, allow_redirects=False, verify=self._trusted(),
+                headers=headers, timeout=TIMEOUT, allow_redirects=False, verify=self._trusted(),
             )  # fmt: skip
 
         try:
@@ -134,7 +132,7 @@ class Connection:
             if answer.status_code == 401 and self._renew():
                 answer = send()
         except requests.RequestException as error:
-            raise Unreachable(self._why(error)) from error
+            raise Unreachable(why(self.url, error)) from error
         return self._read(answer)
 
     def _trusted(self) -> str | bool | None:
@@ -161,68 +159,12 @@ class Connection:
             error["message"] = f"{error.get('message')}; `autolog login {self.url}` stores a new token"
         raise Refused(status, error)
 
-    def _why(self, error: requests.RequestException) -> str:
-        """Why there is no answer. Not the error's own text: that holds addresses of objects, new each time."""
-        where = urlsplit(self.url).netloc
-        if isinstance(error, requests.exceptions.SSLError):
-            return _untrusted(self.url, error)
-        if isinstance(error, requests.exceptions.ProxyError):
-            return f"the proxy on the way to {where} cannot be reached or refuses ({_cause(error)})"
-        if isinstance(error, requests.ConnectTimeout):
-            return f"{where} does not answer: no connection within {_TIMEOUT[0]:.0f} s"
-        if isinstance(error, requests.Timeout):
-            return f"{where} accepts connections and does not answer within {_TIMEOUT[1]:.0f} s"
-        return f"{where} cannot be reached: {_cause(error)}"
-
-
-def _causes(error: BaseException | None) -> list[BaseException]:
-    """What an error of requests is made of, outermost first."""
-    found: list[BaseException] = []
-    while error is not None and error not in found:
-        found.append(error)
-        inner = getattr(error, "reason", None)
-        inner = inner if isinstance(inner, BaseException) else next(
-            (part for part in error.args if isinstance(part, BaseException)), None
-        )  # fmt: skip
-        error = inner or error.__cause__ or error.__context__
-    return found
-
-
-def _cause(error: BaseException) -> str:
-    inner = next((part for part in reversed(_causes(error)) if isinstance(part, OSError) and part.errno), None)
-    if inner is not None and isinstance(inner, OSError):
-        return inner.strerror or type(inner).__name__
-    last = _causes(error)[-1]
-    return f"{type(last).__name__}: {last}" if " object at 0x" not in str(last) else type(last).__name__
-
 
 def _was_idle(error: requests.ConnectionError) -> bool:
     """Whether the other end closed the connection before it said anything, as it does with one that was idle."""
     if isinstance(error, (requests.exceptions.SSLError, requests.exceptions.ProxyError, requests.Timeout)):
         return False
-    return any(isinstance(part, (ConnectionResetError, BrokenPipeError)) for part in _causes(error))
-
-
-def _untrusted(url: str, error: BaseException) -> str:
-    """Which certificate is not trusted, by its fingerprint, and how to trust it."""
-    import hashlib
-    import ssl
-
-    address = urlsplit(url)
-    reason = next(
-        (part.verify_message for part in _causes(error) if isinstance(part, ssl.SSLCertVerificationError)), ""
-    )
-    if not reason:
-        return f"{address.netloc} does not speak TLS as it should: {_cause(error)}"
-    mark = ""
-    with contextlib.suppress(OSError, ValueError):
-        pem = ssl.get_server_certificate((address.hostname or "", address.port or 443), timeout=_TIMEOUT[0])
-        digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest().upper()
-        mark = " with the SHA-256 fingerprint " + ":".join(digest[at : at + 2] for at in range(0, 64, 2))
-    return (
-        f"the certificate of {address.netloc}{mark} is not trusted: {reason}. If it is the right one, name a file with "
-        f"it, or with that of its authority, in the setting `ca_bundle` or the variable REQUESTS_CA_BUNDLE"
-    )
+    return any(isinstance(part, (ConnectionResetError, BrokenPipeError)) for part in causes(error))
 
 
 def retry_after(text: str) -> float | None:

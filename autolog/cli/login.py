@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from autolog import credentials
+from autolog import config, credentials
 from autolog.cli.errors import CommandError
 
 __all__ = ["login", "logout"]
@@ -130,9 +130,12 @@ def _ask(
     """
     import requests
 
+    from autolog.backends.http_trouble import why
+
     try:
         answer = session.request(
             method, f"{url.rstrip('/')}/api/v1/{path}", json=body, timeout=10, allow_redirects=False,
+            verify=config.load().ca_bundle or None,  # as the backend http does
             headers={name.replace("_", "-"): value for name, value in headers.items()},
             auth=lambda request: request,  # or a ~/.netrc that knows the host would take the header's place
         )  # fmt: skip
@@ -140,11 +143,11 @@ def _ask(
     except requests.JSONDecodeError:
         raise CommandError(f"{url} answered {answer.status_code}, and no JSON: is this an autolog server?") from None
     except requests.RequestException as error:
-        raise CommandError(f"{url} cannot be reached: {error}") from None
+        raise CommandError(why(url, error)) from None
     if answer.status_code == 401:
         raise CommandError(f"{url} does not know this, or it has expired or was revoked")
     if answer.status_code != 200 or not isinstance(told, dict):
         said = told.get("error") if isinstance(told, dict) else None
-        why = said.get("message") if isinstance(said, dict) else "is this an autolog server?"
-        raise CommandError(f"{url} answered {answer.status_code}: {why}")
+        reason = said.get("message") if isinstance(said, dict) else "is this an autolog server?"
+        raise CommandError(f"{url} answered {answer.status_code}: {reason}")
     return told

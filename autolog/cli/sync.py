@@ -36,7 +36,7 @@ def sync(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
 ) -> None:
-    """Deliver what the backends of the settings have not got yet.
+    """Deliver what the backends have not got yet: those of the settings, or where these name none, those of each run.
 
     A run that is named is also tried where a backend has refused it for good.
 
@@ -46,18 +46,20 @@ def sync(
       autolog sync brave-otter-42
       autolog sync --anew                      the server was restored from an older backup
     """
-    settings = config.load()
-    names = progress.remote(settings)
-    if not names:
-        raise CommandError(
-            "there is nothing to deliver to: the setting `backend` names only the local directory", code=2
-        )
+    given = config.load()
     chosen = [find(ref) for ref in run] if run else list(runs())
+    meant = {summary.id: progress.addressed(Path(summary.directory), given) for summary in chosen}
+    if not any(progress.remote(settings) for settings in meant.values()) and not progress.remote(given):
+        raise CommandError(
+            "there is nothing to deliver to: the setting `backend` names only the local directory, as it did when the "
+            "runs began",
+            code=2,
+        )
     if status:
-        known = {summary.id: accounts(Path(summary.directory), names) for summary in chosen}
+        known = {key.id: accounts(Path(key.directory), progress.remote(meant[key.id])) for key in chosen}
         _print_json(chosen, known) if as_json else _print(chosen, known, everything=True)
         return
-    known = _deliver_all(chosen, settings, names, again=bool(run), anew=anew)
+    known = _deliver_all(chosen, meant, again=bool(run), anew=anew)
     _print_json(chosen, known) if as_json else _print(chosen, known, everything=bool(run))
     pending = sum(account.bytes.pending for found in known.values() for account in found)
     if pending:
@@ -65,22 +67,23 @@ def sync(
 
 
 def _deliver_all(
-    chosen: list[RunSummary], settings: Settings, names: list[str], *, again: bool, anew: bool
+    chosen: list[RunSummary], meant: dict[str, Settings], *, again: bool, anew: bool
 ) -> dict[str, list[Account]]:
     """Deliver run after run. A backend that did not get on with one is not tried with the next."""
-    stuck: set[str] = set()
+    stuck: set[tuple[str, str]] = set()
     known: dict[str, list[Account]] = {}
     for summary in chosen:
-        directory = Path(summary.directory)
+        directory, settings = Path(summary.directory), meant[summary.id]
+        names = progress.remote(settings)
         if anew and not may_go_on(directory, sidecar=True):
             progress.forget(directory, names, settings)
         lacking = [name for name in names if _lacks(directory, name, settings, again=again)]
-        wanted = [name for name in lacking if name not in stuck]
+        wanted = [name for name in lacking if (name, progress.target(name, settings)) not in stuck]
         if wanted and may_go_on(directory, sidecar=True):
             _say(f"{summary.name} goes on, and is delivered by its own sidecar")
         elif wanted:
             _deliver(summary, settings, wanted, again=again)
-            stuck |= {name for name in wanted if _is_stuck(directory, name)}
+            stuck |= {(name, progress.target(name, settings)) for name in wanted if _is_stuck(directory, name)}
         if lacking and directory.is_dir():
             known[summary.id] = accounts(directory, names)
     return known

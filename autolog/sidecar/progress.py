@@ -16,7 +16,19 @@ if TYPE_CHECKING:
 
     from autolog.config import Settings
 
-__all__ = ["FILE", "State", "begin", "forget", "keep", "remote", "states", "target", "undelivered", "whole_size"]
+__all__ = [
+    "FILE",
+    "State",
+    "addressed",
+    "begin",
+    "forget",
+    "keep",
+    "remote",
+    "states",
+    "target",
+    "undelivered",
+    "whole_size",
+]
 
 FILE = "delivery.json"
 
@@ -58,6 +70,22 @@ def target(name: str, settings: Settings) -> str:
         alone = "http" not in settings.backend
         address = settings.mlflow_uri or (settings.url if alone else "") or os.environ.get("MLFLOW_TRACKING_URI", "")
     return re.sub(r"//[^/@]*@", "//", address.partition("?")[0]).rstrip("/")
+
+
+def addressed(directory: Path, settings: Settings) -> Settings:
+    """The settings with which a run is delivered.
+
+    Args:
+        directory: the run's.
+        settings: those given; where they name no backend but ``local``, it is the run's own that count, with the
+            addresses that were noted when it began.
+    """
+    noted = {} if remote(settings) else states(directory)
+    if not noted:
+        return settings
+    backend = [*([] if any(state.spool for state in noted.values()) else ["local"]), *noted]
+    address = {key: noted[name].target for key, name in (("url", "http"), ("mlflow_uri", "mlflow")) if name in noted}
+    return msgspec.structs.replace(settings, backend=backend, **address)
 
 
 def states(directory: Path) -> dict[str, State]:

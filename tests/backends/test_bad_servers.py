@@ -7,6 +7,7 @@ import http.server
 import re
 import ssl
 import subprocess
+import sys
 import threading
 import time
 
@@ -141,6 +142,26 @@ def test_a_certificate_that_is_not_trusted_is_named(lab, server, tls, certificat
     assert "REQUESTS_CA_BUNDLE" in error
     (lab.folder / "ca.pem").write_bytes((lab.folder / "crt").read_bytes())
     lab.environment["AUTOLOG_CA_BUNDLE"] = str(lab.folder / "ca.pem")
+    lab.autolog("sync")
+    assert progress.states(lab.only())["http"].done
+
+
+def test_login_trusts_as_the_backend_does_and_sync_goes_where_the_run_was_to_go(lab, server, tls, certificate):
+    lab.environment["XDG_CONFIG_HOME"] = str(lab.folder / "config")
+    trained(lab, tls)  # nobody has signed in, and the certificate is not trusted
+    lab.settle(begun=True)
+    for name in ("AUTOLOG_BACKEND", "AUTOLOG_URL"):  # they were given for that training alone
+        del lab.environment[name]
+    command = [sys.executable, "-m", "autolog.cli", "login", tls]
+    refused = subprocess.run(
+        command, env=lab.environment, input=server.admin, capture_output=True, text=True, check=False
+    )
+    assert refused.returncode == 1
+    assert "is not trusted" in refused.stderr
+    assert "`ca_bundle`" in refused.stderr
+    lab.environment["AUTOLOG_CA_BUNDLE"] = str(certificate)
+    lab.autolog("login", tls, given=server.admin)
+    assert "pending" in lab.autolog("sync", "--status")
     lab.autolog("sync")
     assert progress.states(lab.only())["http"].done
 

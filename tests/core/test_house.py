@@ -73,6 +73,7 @@ ALLOWED = {
         "captures",
         "server",
         "credentials",
+        "backends",
     },
     "server": BOTTOM | {"journal", "store"},
     "boot": {"guard"},
