@@ -156,7 +156,9 @@ class Connection:
         if status == 410 and error.get("code"):
             raise Rejected(f"the server takes nothing more of this run: {error.get('message')}")
         if status == 401:
-            error["message"] = f"{error.get('message')}; `autolog login {self.url}` stores a new token"
+            said = str(error.get("message")).replace("autolog login URL", f"autolog login {self.url}")
+            hint = "" if self.url in said else f"; `autolog login {self.url}` stores a new token"
+            error["message"] = said + hint
         raise Refused(status, error)
 
 

@@ -53,7 +53,7 @@ RICH = """
         return b"\\x89PNG\\r\\n\\x1a\\n" + part(b"IHDR", head) + part(b"IDAT", zlib.compress(rows)) + part(b"IEND", b"")
 
     run = autolog.start_run(name="rich")
-    autolog.log_params({"folds": 3})
+    autolog.log_params({"folds": 3, "teacher": None})
     for fold in range(3):
         with run.child(f"fold-{fold}", kind="fold") as child:
             for step in range(5):

@@ -24,6 +24,7 @@ def test_the_overview_tells_what_the_run_was(rich):
     ended.get_by_text("Traceback", exact=True).click()
     expect(ended).to_contain_text('raise ValueError("the end of the rich run")')
     expect(page.get_by_role("region", name="Parameters")).to_contain_text("folds3")
+    expect(page.get_by_role("region", name="Parameters")).to_contain_text("teacherNone")
     expect(page.get_by_role("region", name="Where it ran")).to_contain_text("train.py")
     page.go_back()
     page.get_by_role("link", name="rate-0.1", exact=True).click()

@@ -19,9 +19,10 @@ export function number(value, digits = 4) {
 
 const short = (value, digits) => value.toExponential(digits - 1).replace(/\.?0+e/, "e").replace("e+", "e");
 
-/** Any value of a parameter or fact, in one line. */
+/** Any value of a parameter or fact, in one line: what is not there is empty, a value that is nothing is Python's `None`. */
 export function plain(value) {
-  if (value === null || value === undefined) return "";
+  if (value === undefined) return "";
+  if (value === null) return "None";
   if (typeof value === "number") return number(value, 6);
   if (typeof value === "string") return value;
   return JSON.stringify(value);

@@ -91,5 +91,5 @@ function cellOf(cell, type, project, run) {
     return /^image\//.test(cell.media_type ?? "") ? html`<img class="small" src=${url} alt="" loading="lazy" />`
       : html`<a href=${url} download>file</a>`;
   }
-  return plain(cell);
+  return cell === null ? "" : plain(cell);
 }
