@@ -107,11 +107,30 @@ class Lab:
         (pid,) = self.sidecars()
         return pid
 
+    def kill_sidecar(self) -> int:
+        """Kill the sidecar, once it is there, with what would start another one; the process id that it had."""
+        pid = self.sidecar()
+        for each in (parent_of(pid), pid):
+            os.kill(each, signal.SIGKILL)
+        until(lambda: not is_alive(pid))
+        return pid
+
+    def beside(self) -> list[int]:
+        """Processes beside the trainings: sidecars, those that are just starting, and what starts them again."""
+        return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and self._is_beside(entry)]
+
+    def _is_beside(self, entry: Path) -> bool:
+        try:
+            command = (entry / "cmdline").read_bytes()
+        except OSError:
+            return False
+        return b"sidecar/__main__.py" in command and os.fsencode(self.runs) in command
+
     def settle(self, *, begun: bool = False) -> None:
         """Wait until no sidecar of these runs is left; with ``begun``, each run has one, which may just be starting."""
         if begun:
             until(lambda: len(self.sidecars()) >= len(self.directories()), self.patience)
-        until(lambda: not any(is_alive(pid) for pid in self.sidecars()), self.patience)
+        until(lambda: not self.beside(), self.patience)
 
     def until(self, condition) -> None:
         """Wait for something that has to happen."""
@@ -124,10 +143,10 @@ class Lab:
             process.communicate()
         with contextlib.suppress(TimeoutError):
             self.settle()
-        for pid in self.sidecars():
-            if is_alive(pid):
-                os.kill(pid, signal.SIGKILL)
-                raise AssertionError(f"the sidecar {pid} was left behind")
+        left = self.beside()
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        assert not left, f"sidecars were left behind: {left}"
 
 
 def until(condition, patience: float = _PATIENCE) -> None:
@@ -145,6 +164,10 @@ def is_alive(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return stat.rpartition(")")[2].split()[0] not in "ZX" and b"autolog" in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
-"""The sidecar's entry: ``python -I …/autolog/sidecar/__main__.py RUN_DIRECTORY FD``.
+"""The sidecar's entry: ``python -I …/autolog/sidecar/__main__.py RUN_DIRECTORY FD BEFORE``.
 
 It finds autolog where the training process found it, without the training's directories hiding standard modules.
+``BEFORE`` is the number of sidecars of the same process that were killed or have failed.
 """
 
 import marshal
@@ -10,16 +11,16 @@ import traceback
 from pathlib import Path
 
 
-def _main(directory: str, fd: int) -> int:
+def _main(directory: str, fd: int, before: int) -> int:
     try:
-        with os.fdopen(fd, "rb") as pipe:
-            job = marshal.load(pipe)  # noqa: S302  the training process wrote it
+        job = marshal.loads(os.pread(fd, os.fstat(fd).st_size, 0))  # noqa: S302  the training process wrote it
+        os.close(fd)
         own = [entry for entry in sys.path if "site-packages" not in entry and "dist-packages" not in entry]
         rest = [entry for entry in sys.path if entry not in own]
         sys.path[:] = list(dict.fromkeys([*own, str(Path(__file__).parents[2]), *rest, *job["path"]]))
         from autolog.sidecar.loop import main
 
-        return main(job)
+        return main(job, before)
     except Exception:
         # There is no one to tell: standard error leads nowhere. The run's directory is where a person looks.
         log = Path(directory) / "sidecar.log"
@@ -29,4 +30,4 @@ def _main(directory: str, fd: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(_main(sys.argv[1], int(sys.argv[2])))
+    sys.exit(_main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))

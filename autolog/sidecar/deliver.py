@@ -98,7 +98,7 @@ class Delivery:
             self._say("notice", f"deliver.{each.name}", "not everything was delivered: `autolog sync` goes on")
         self.closed = True
         if not left:
-            self._leave()
+            self.leave()
         names = [each.name for each in self._outlets]
         return not left and all(name in self._states and self._states[name].done for name in names)
 
@@ -128,7 +128,8 @@ class Delivery:
             time.sleep(0.1)
         return True
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """Let another process deliver the run."""
         with self._lock:
             if self._file >= 0:
                 os.close(self._file)
@@ -172,7 +173,12 @@ class Delivery:
         return not any(_writes(path) for path in journals(self._directory))
 
     def remove(self) -> None:
-        """Take the run's directory away; see :meth:`spent`."""
+        """Take the run's directory away; see :meth:`spent`. What says so goes last: a kill may come in between."""
+        for path in self._directory.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != progress.FILE:
+                path.unlink(missing_ok=True)
         shutil.rmtree(self._directory, ignore_errors=True)
 
 

@@ -15,7 +15,7 @@ from autolog.capture.redact import Redactor
 from autolog.journal import MAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping
 
     from autolog.config import Settings
 
@@ -33,6 +33,7 @@ class Gatherer:
         job: what ``launch`` has sent: what is switched off, where the training process runs and finds its packages.
         append: takes the records.
         say: takes ``kind, where, detail`` of what failed.
+        known: names of the facts that are on record already.
     """
 
     def __init__(
@@ -41,14 +42,17 @@ class Gatherer:
         job: Mapping[str, Any],
         append: Callable[[events.Record], None],
         say: Callable[[str, str, str], None],
+        *,
+        known: Container[str] = (),
     ) -> None:
         self._job = job
+        self._known = known
         self._append = append
         self._say = say
         self._redactor = Redactor(settings.redact, settings.redact_names)
         for secret in (settings.token, *job["secrets"]):
             self._redactor.learn(secret)
-        self._in_git = False
+        self._in_git = self._name("git") in known
         self._thread = threading.Thread(target=self._gather, name="facts", daemon=True)
 
     def start(self) -> None:
@@ -70,15 +74,20 @@ class Gatherer:
             self._add(name, name, gather)
 
     def _add(self, name: str, fact: str, gather: Callable[[], Any]) -> None:
+        if self._name(fact) in self._known:
+            return
         try:
             value = gather()
             if value is not None:
-                node = self._job["node"]
-                name_here = f"{fact}.{node}" if node else fact
-                self._append(events.Fact(time=time.time(), name=name_here, value=value))
+                self._append(events.Fact(time=time.time(), name=self._name(fact), value=value))
             self._note_redactions()
         except Exception:
             self._say("error", f"capture.{name}", traceback.format_exc())
+
+    def _name(self, fact: str) -> str:
+        """A fact's name on record: each node has its own."""
+        node = self._job["node"]
+        return f"{fact}.{node}" if node else fact
 
     def _sources(self) -> dict[str, Callable[[], Any]]:
         """By name, as it is switched off: what finds the fact out; ``None`` where there is none."""

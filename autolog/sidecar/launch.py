@@ -3,6 +3,9 @@
 The sidecar is started through ``sh``, which leaves it to init at once: it is no child of the training process, which
 gets no zombie, no new entry among its children, and nothing to wait for. No thread, no ``preexec_fn``, no ``fork`` of
 the training process's memory (CPython uses ``vfork`` here).
+
+A copy of that ``sh`` stays beside the sidecar, as its parent: where the sidecar is killed or fails, it starts another,
+which takes up its work (:mod:`autolog.sidecar.takeover`). So the training process has nothing to look after.
 """
 
 from __future__ import annotations
@@ -23,7 +26,10 @@ from autolog.sidecar import progress
 if TYPE_CHECKING:
     from autolog.run import Run
 
-__all__ = ["ended", "start"]
+__all__ = ["RESTARTS", "ended", "start"]
+
+RESTARTS = 8
+"""So many times a sidecar that was killed, or has failed, is followed by another."""
 
 _MAIN = Path(__file__).with_name("__main__.py")
 _FACTS = {"git": "git", "host": "host", "gpus": "host", "packages": "packages"}
@@ -80,34 +86,35 @@ def _why_not() -> str | None:
 def _spawn(run: Run, settings: config.Settings) -> None:
     pidfd = os.pidfd_open(os.getpid()) if hasattr(os, "pidfd_open") else -1
     wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK) if hasattr(os, "eventfd") else -1
-    reader, writer = os.pipe()
     try:
-        _run_in_background([str(run.directory), str(reader)], [fd for fd in (pidfd, wake, reader) if fd >= 0])
-        _send(writer, _job(run, settings, pidfd, wake))
+        job = _in_memory(_job(run, settings, pidfd, wake))
+        try:
+            _run_in_background([str(run.directory), str(job)], [fd for fd in (pidfd, wake, job) if fd >= 0])
+        finally:
+            os.close(job)
     except BaseException:
         if wake >= 0:
             os.close(wake)
         raise
     finally:
-        for fd in (pidfd, reader, writer):
-            if fd >= 0:
-                os.close(fd)
+        if pidfd >= 0:
+            os.close(pidfd)
     if wake >= 0:
         _wakes[run.directory] = wake
 
 
-def _send(pipe: int, job: bytes) -> None:
-    """Put the whole job into the pipe at once: waiting for its reader would be waiting for the sidecar."""
-    import fcntl
+def _in_memory(job: bytes) -> int:
+    """A descriptor from which each sidecar in turn reads the job; no command line, which all see, holds a token."""
+    try:
+        fd = os.memfd_create("autolog-job", os.MFD_CLOEXEC)
+    except (AttributeError, OSError):  # macOS, or a sandbox that has none
+        import tempfile
 
-    if sys.platform == "linux":
-        fcntl.fcntl(pipe, _F_SETPIPE_SZ, 1 << 20)
-    os.set_blocking(pipe, False)
-    if os.write(pipe, job) < len(job):
-        raise OSError(f"its instructions ({len(job)} bytes) are too long")
-
-
-_F_SETPIPE_SZ = 1031  # fcntl.F_SETPIPE_SZ, which Python 3.10 does not name everywhere
+        with tempfile.TemporaryFile() as file:  # private to the user, and without a name
+            fd = os.dup(file.fileno())
+    with os.fdopen(os.dup(fd), "wb") as whole:
+        whole.write(job)
+    return fd
 
 
 def _run_in_background(arguments: list[str], fds: list[int]) -> None:
@@ -124,17 +131,26 @@ def _run_in_background(arguments: list[str], fds: list[int]) -> None:
         "start_new_session": True,
     }
     try:
-        between = subprocess.Popen(["/bin/sh", "-c", '"$@" &', "sh", *command], **options)
+        between = subprocess.Popen(["/bin/sh", "-c", _KEEP, "sh", *command], **options)
     except OSError:  # no shell in this container: Python does the same, more slowly
-        between = subprocess.Popen([sys.executable, "-I", "-S", "-c", _LEAVE, *command], **options)
+        between = subprocess.Popen([sys.executable, "-I", "-S", "-c", _KEEP_BY_PYTHON, *command], **options)
     between.wait()
 
 
-_LEAVE = "import os, sys\nif not os.fork(): os.execv(sys.argv[1], sys.argv[1:])\nos._exit(0)"
+# Each sidecar is told how many there were before. One that was told to end by SIGTERM (143) has no successor.
+_KEEP = f'n=0; until "$@" $n || [ $? = 143 ] || [ $n = {RESTARTS} ]; do n=$((n+1)); done &'
+_KEEP_BY_PYTHON = f"""
+import os, sys
+if not os.fork():
+    n = 0
+    while os.spawnv(os.P_WAIT, sys.argv[1], [*sys.argv[1:], str(n)]) not in (0, -15) and n < {RESTARTS}:
+        n += 1
+os._exit(0)
+"""
 
 
 def _job(run: Run, settings: config.Settings, pidfd: int, wake: int) -> bytes:
-    """What the sidecar needs to know; sent through a pipe, since a command line, which all see, holds no token."""
+    """What the sidecar needs to know."""
     identity = process.identity()
     launched = process.job()
     node = launched.node if launched and launched.rank else ""

@@ -1,7 +1,7 @@
 """The sidecar: sample, watch the training process, and when it is over write how it ended. Then it ends itself.
 
 It never outlives its run: an ``end`` record of a process that goes on, or the death of the process, ends it, once
-the metrics are compacted and the backends have what they can get.
+the metrics are compacted and the backends have what they can get. One that is killed is followed by another.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ import msgspec
 from autolog import config, events, process
 from autolog.journal import MAIN, SYSTEM, Journal, last_line, read
 from autolog.plugins import RunEnd, RunHeader
-from autolog.sidecar import deliver, facts, kernel, oom, progress
+from autolog.sidecar import deliver, dumps, facts, kernel, oom, progress, takeover
 from autolog.sidecar.leftovers import Leftovers
 from autolog.sidecar.ranks import Ranks
 from autolog.sidecar.sample import Sampler
 
-__all__ = ["main", "signal_of_dump"]
+__all__ = ["main"]
 
 _BEAT = 60.0
 """Samples are thinned to this many seconds at most: they are the heartbeat too."""
@@ -36,18 +36,22 @@ _TERM_GRACE = 2.0
 """Seconds after SIGTERM to see whether the training process was told to end as well."""
 
 
-def main(job: dict[str, Any]) -> int:
+def main(job: dict[str, Any], before: int = 0) -> int:
     """Run the sidecar to its end.
 
     Args:
         job: what ``launch`` has sent.
+        before: how many sidecars of the same process were killed or have failed.
 
     Returns:
-        The exit code.
+        The exit code: not 0 where another sidecar has to take up the work.
     """
     with contextlib.suppress(OSError):  # a container may forbid it
         os.nice(10)
-    sidecar = _Sidecar(job)
+    sidecar = _Sidecar(job, before)
+    if before and sidecar.removed():
+        return 0
+    sidecar.open()
     try:
         sidecar.watch()
         sidecar.close()
@@ -58,7 +62,7 @@ def main(job: dict[str, Any]) -> int:
 
 
 class _Sidecar:
-    def __init__(self, job: dict[str, Any]) -> None:
+    def __init__(self, job: dict[str, Any], before: int) -> None:
         self.settings = msgspec.convert(job["settings"], config.Settings)
         self.directory = Path(job["directory"])
         self.pid, self.pid_started = int(job["pid"]), float(job["pid_started"])
@@ -67,23 +71,43 @@ class _Sidecar:
         self.interval = min(max(self.settings.sample_interval, 0.05), _BEAT)
         self.node = str(job["node"])
         self.main = self.directory / job["journal"]
-        self.started = time.monotonic()
+        self.path = self.directory / (f"system.{self.node}.jsonl" if self.node else SYSTEM)
         self.terminated = 0.0
         self.dead = False
         self.sampling_failed = False
+        self.job, self.before = job, before
         self.header = self._header(job)
+        self.known = takeover.before(self.path, self.header.time) if before else takeover.NOBODY
+        self.exit: events.Exit | None = None
+        self.delivery = deliver.Delivery(self.settings, RunHeader(self.header, str(self.directory)), self.say)
+        self.leftovers = Leftovers(self.directory.parent.parent, self.settings, self.directory)
+
+    def removed(self) -> bool:
+        """Whether the run's directory is gone, or is now: its last sidecar was killed while it took it away."""
+        if self.delivery.enter():
+            if self.delivery.spent():
+                self.delivery.remove()
+            self.delivery.leave()
+        return not self.directory.is_dir()
+
+    def open(self) -> None:
+        """Begin to write; where this is not the first sidecar, take up what the last one has left."""
+        if self.before:
+            takeover.wait(self.known, self.before, (self.pidfd, self.wake))
+            self.known = takeover.before(self.path, self.header.time)
+            takeover.clear(self.directory, self.known)
         identity = process.identity()
         own = msgspec.structs.replace(
             self.header, time=time.time(), role="sidecar", resumed=False, **identity._asdict()
         )
-        self.journal = Journal(self.directory / (f"system.{self.node}.jsonl" if self.node else SYSTEM), own)
+        self.started = time.monotonic() - max(0.0, own.time - self.header.time)
+        self.journal = Journal(self.path, own)
+        if self.before:
+            self.append(takeover.notice(self.known, self.before))
         self.oom = oom.Watch(self.pid)
-        self.ranks = Ranks(self.directory, self.header, self.oom)
-        self.exit: events.Exit | None = None
-        self.sampler = Sampler(self.pid, self.directory, job["gpus"])
-        self.delivery = deliver.Delivery(self.settings, RunHeader(self.header, str(self.directory)), self.say)
-        self.leftovers = Leftovers(self.directory.parent.parent, self.settings, self.directory)
-        self._facts = facts.Gatherer(self.settings, job, self.append, self.say)
+        self.ranks = Ranks(self.directory, self.header, self.oom, over=[word.pid for word in self.known.exits])
+        self.sampler = Sampler(self.pid, self.directory, self.job["gpus"])
+        self._facts = facts.Gatherer(self.settings, self.job, self.append, self.say, known=self.known.facts)
         self._signals()
 
     def _header(self, job: dict[str, Any]) -> events.RunStart:
@@ -124,7 +148,8 @@ class _Sidecar:
 
     def watch(self) -> None:
         """Sample until the process is dead, the run has ended, or somebody ends the sidecar."""
-        self.append(events.Fact(time=time.time(), name="sampling", value=self._sampling()))
+        if "sampling" not in self.known.facts:
+            self.append(events.Fact(time=time.time(), name="sampling", value=self._sampling()))
         self._sample()
         self._facts.start()
         if not self.node:
@@ -139,8 +164,7 @@ class _Sidecar:
                 self.dead = self.pidfd in ready if self.pidfd is not None else not self._alive()
                 if self.dead:
                     self._note_ranks()  # those that died first come first
-                    self.exit = self._exit()
-                    self.append(self.exit)
+                    self._tell_exit()
             self._note_ranks(look=False)
             if time.monotonic() >= due and not self._over():
                 self._sample()
@@ -258,13 +282,20 @@ class _Sidecar:
         except Exception:
             self.say("error", "compact", traceback.format_exc())
 
+    def _tell_exit(self) -> None:
+        """Write how the process ended, unless a sidecar before has done so, and knew as much."""
+        told = next((word for word in self.known.exits if word.pid == self.pid and word.source != "none"), None)
+        self.exit = told or self._exit()
+        if told is None and (self.exit.source != "none" or all(word.pid != self.pid for word in self.known.exits)):
+            self.append(self.exit)
+
     def _exit(self) -> events.Exit:
         now = time.time()
         died = kernel.death(self.pid, self.pid_started, self.pidfd)
-        dump = _dump(self.directory / self.main.name.replace("journal", "fatal").replace(".jsonl", ".log"))
+        dump = dumps.take(self.directory / self.main.name.replace("journal", "fatal").replace(".jsonl", ".log"))
         source, number, detail = died.source, died.signal, dump
         if died.source == "none" and dump:
-            number = signal_of_dump(dump)
+            number = dumps.signal_of(dump)
             source = "faulthandler" if number else "none"
         oom_kill = number == signal.SIGKILL and self.oom.explains_death()
         if oom_kill:
@@ -273,33 +304,6 @@ class _Sidecar:
             time=now, pid=self.pid, rank=self.header.rank, source=source, exit_code=died.exit_code,
             signal=number, oom=oom_kill, detail=detail,
         )  # fmt: skip
-
-
-_FATAL = {
-    "Fatal Python error: Segmentation fault": signal.SIGSEGV,
-    "Fatal Python error: Aborted": signal.SIGABRT,
-    "Fatal Python error: Bus error": signal.SIGBUS,
-    "Fatal Python error: Floating-point exception": signal.SIGFPE,
-    "Fatal Python error: Floating point exception": signal.SIGFPE,
-    "Fatal Python error: Illegal instruction": signal.SIGILL,
-}
-
-
-def signal_of_dump(dump: str) -> int | None:
-    """Which signal made faulthandler write ``dump``: SIGTERM's, unlike those of fatal signals, has no headline."""
-    headline = dump.split("\n", 1)[0]
-    return _FATAL.get(headline) if headline.startswith("Fatal") else signal.SIGTERM
-
-
-def _dump(path: Path) -> str:
-    """What faulthandler has written while the process died; an empty file is removed."""
-    try:
-        text = path.read_text("utf-8", "replace")
-        if not text:
-            path.unlink()
-    except OSError:
-        return ""
-    return text[:4000]
 
 
 def _responds(pid: int) -> bool:

@@ -13,7 +13,7 @@ from autolog.journal import last_line, read
 from autolog.sidecar import kernel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
     from pathlib import Path
 
     from autolog.sidecar import oom
@@ -36,9 +36,11 @@ class Ranks:
         directory: the run's.
         leader: header of the process that the sidecar belongs to; ranks of its node are watched, it itself is not.
         oom: what the kernel has killed for want of memory.
+        over: processes whose end is on record already.
     """
 
-    def __init__(self, directory: Path, leader: events.RunStart, oom: oom.Watch) -> None:
+    def __init__(self, directory: Path, leader: events.RunStart, oom: oom.Watch, *, over: Container[int] = ()) -> None:
+        self._over = over
         self._directory = directory
         self._leader = leader
         self._oom = oom
@@ -61,7 +63,7 @@ class Ranks:
             if _JOURNAL.fullmatch(path.name):
                 for record, offset in read(path, self._read.get(path.name, 0), problems=[]):
                     self._read[path.name] = offset
-                    if isinstance(record, events.RunStart) and self._is_here(record):
+                    if isinstance(record, events.RunStart) and self._is_here(record) and record.pid not in self._over:
                         self._living.append(_Rank(record, path, _pidfd(record)))
 
     def exits(self) -> Iterator[events.Exit]:

@@ -1,7 +1,6 @@
 """The http backend: every byte reaches the server once, whatever fails on the way, and training never waits for it."""
 
 import json
-import os
 import shutil
 import signal
 import time
@@ -135,8 +134,7 @@ def test_a_killed_sidecar_and_process_leave_their_rest_to_sync(lab, own_server, 
         "import autolog, time\nfor n in range(500): autolog.log_metric('n', n)\nprint('x', flush=True)\ntime.sleep(60)"
     )
     training.stdout.readline()
-    pid = lab.sidecar()
-    os.kill(pid, signal.SIGKILL)
+    lab.kill_sidecar()
     training.kill()
     training.wait()
     proxy.mode = "pass"

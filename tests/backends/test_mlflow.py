@@ -147,7 +147,7 @@ def test_a_killed_training_is_told_and_a_killed_sidecar_lost_nothing(lab, client
         "import autolog, time\nfor n in range(3000): autolog.log_metric('n', n)\nprint('x', flush=True)\ntime.sleep(60)"
     )
     training.stdout.readline()
-    os.kill(lab.sidecar(), signal.SIGKILL)
+    lab.kill_sidecar()
     training.kill()
     training.wait()
     lab.autolog("sync")

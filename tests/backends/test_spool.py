@@ -63,7 +63,7 @@ def test_a_run_that_was_kept_stays_under_later_settings(lab, sent):
 def test_the_next_runs_sidecar_delivers_what_was_left_and_how_it_ended(lab, sent):
     training = lab.start("import autolog, time\nautolog.log_metric('n', 1)\nprint(flush=True)\ntime.sleep(60)")
     training.stdout.readline()
-    os.kill(lab.sidecar(), signal.SIGKILL)
+    lab.kill_sidecar()
     training.kill()
     training.wait()
     lab.run(TRAINS, AUTOLOG_BACKEND="local")  # meant for nobody else
@@ -149,7 +149,7 @@ def test_ctrl_c_ends_the_wait(lab):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert "delivers what is left" in err
-    os.kill(lab.sidecar(), signal.SIGKILL)  # it would go on for twelve minutes
+    lab.kill_sidecar()  # it would go on for twelve minutes
 
 
 def test_pace_with_a_clock_of_our_own():

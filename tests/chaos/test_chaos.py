@@ -157,9 +157,9 @@ def test_nothing_is_lost_whatever_is_killed(lab, own_server, storage_kind, reque
     calls, rate = ended(processes)
     print(f"seed {seed}, {len(chaos.done)} misfortunes, {sum(calls)} calls; {rate:.0f} calls/s, alone {alone:.0f}")
     chaos.close()
-    for pid in lab.sidecars():  # so that nobody but `sync` has anything to do with the rest
-        with contextlib.suppress(ProcessLookupError):
-            if is_alive(pid):
+    while left := lab.beside():  # so that nobody but `sync` has anything to do with the rest
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
     lab.environment["AUTOLOG_EXIT_WAIT"] = "10"
     lab.autolog("sync")

@@ -7,7 +7,7 @@ import pytest
 
 from autolog import events, journal
 from autolog.journal import last_line
-from autolog.sidecar.loop import signal_of_dump
+from autolog.sidecar.dumps import signal_of
 
 
 def test_sys_exit_is_itself_again_after_disable(lab):
@@ -147,7 +147,7 @@ def test_sigterm_on_an_older_kernel_is_noted_and_changes_nothing(lab):
     assert process.returncode == -signal.SIGTERM
     dump = (lab.only() / "fatal.log").read_text()
     assert "train.py" in dump
-    assert signal_of_dump(dump) == signal.SIGTERM
+    assert signal_of(dump) == signal.SIGTERM
 
 
 def test_handler_set_later_wins_on_an_older_kernel(lab):
@@ -185,9 +185,9 @@ def test_faulthandler_of_the_program_is_left_alone(lab):
 
 
 def test_signals_of_dumps():
-    assert signal_of_dump("Fatal Python error: Segmentation fault\n\nThread") == signal.SIGSEGV
-    assert signal_of_dump("Fatal Python error: something of CPython's own") is None
-    assert signal_of_dump("Current thread 0x1 (most recent call first):\n") == signal.SIGTERM
+    assert signal_of("Fatal Python error: Segmentation fault\n\nThread") == signal.SIGSEGV
+    assert signal_of("Fatal Python error: something of CPython's own") is None
+    assert signal_of("Current thread 0x1 (most recent call first):\n") == signal.SIGTERM
 
 
 @pytest.mark.parametrize(

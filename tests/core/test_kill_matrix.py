@@ -50,12 +50,12 @@ def killed(lab, number, **options):
 @pytest.mark.parametrize("with_sidecar", [False, True])
 def test_every_returned_call_survives_sigkill(lab, with_sidecar):
     process = lab.start(LOGS_UNTIL_KILLED)
-    sidecar = lab.sidecar()
+    lab.sidecar()
     for _ in range(2000):
         last = process.stdout.readline()
-    process.kill()
     if with_sidecar:
-        os.kill(sidecar, signal.SIGKILL)
+        lab.kill_sidecar()
+    process.kill()
     rest = process.stdout.read()  # not communicate(): it does not know of what readline() has buffered
     process.wait()
     lab.settle()
@@ -193,7 +193,7 @@ def test_sigkill_without_sidecar_is_killed_for_an_unknown_cause(lab):
 def test_sigkill_after_the_sidecar_was_killed(lab):
     process = lab.start(LOGS_AND_WAITS)
     assert process.stdout.readline() == "ready\n"
-    os.kill(lab.sidecar(), signal.SIGKILL)
+    lab.kill_sidecar()
     lab.settle()
     assert lab.summary().status == "running"
     process.kill()
