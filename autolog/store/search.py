@@ -32,6 +32,7 @@ TABLES = {
         name,
         sa.MetaData(),
         *(sa.Column(column.name, _TYPES[column.type], primary_key=column.key) for column in columns),
+        sqlite_with_rowid=columns[-1].type == "BLOB",  # as schema.create_statements() has it
     )
     for name, columns in schema.TABLES.items()
 }
@@ -50,7 +51,8 @@ class _Value(NamedTuple):
     text: Any
     there: Any
     table: sa.FromClause | None = None
-    """Of a field of any child: the condition must hold in one row of this."""
+    """Of what has rows of its own: the condition must hold in one row of this. Databases join that, which they cannot
+    do with a value that is looked up for each run."""
     where: Any = None
 
 
@@ -148,23 +150,16 @@ def _value(operand: q.Operand, now: float) -> _Value:
 
 
 def _entry_value(operand: q.Field) -> _Value:
-    """What the index keeps in rows of their own: metrics, parameters, arguments, facts."""
+    """What the index keeps in rows of their own: metrics, parameters, arguments, facts; of the run or of any child."""
     group = operand.group.removeprefix("children.")
     table = TABLES["metrics" if group == "metrics" else "fields"].alias()
-    mine = [table.c.project == _RUNS.project, table.c.run == _RUNS.run, table.c.name == operand.name]
-    if group != "metrics":
-        mine.append(table.c.kind == group)
-    if operand.group == group:
-        where = sa.and_(*mine, table.c.child == "")
-        if group == "metrics":
-            there = _exists(table, where, *_known_stat(table, operand.stat))
-            return _Value(_only(table, operand.stat, where), None, there)
-        there = _exists(table, where, table.c.text.is_not(None))
-        return _Value(_only(table, "number", where), _only(table, "text", where), there)
-    where = sa.and_(*mine, table.c.child != "")
+    whose = table.c.child == "" if operand.group == group else table.c.child != ""
+    mine = [table.c.project == _RUNS.project, table.c.run == _RUNS.run, whose, table.c.name == operand.name]
     if group == "metrics":
-        return _Value(table.c[operand.stat], None, sa.and_(*_known_stat(table, operand.stat)), table, where)
-    return _Value(table.c.number, table.c.text, table.c.text.is_not(None), table, where)
+        there = sa.and_(*_known_stat(table, operand.stat))
+        return _Value(table.c[operand.stat], None, there, table, sa.and_(*mine))
+    there = table.c.text.is_not(None)
+    return _Value(table.c.number, table.c.text, there, table, sa.and_(*mine, table.c.kind == group))
 
 
 def _known_stat(table: sa.FromClause, stat: str) -> list[Any]:
@@ -205,10 +200,6 @@ def _tagged(*conditions: Any) -> Condition:
 
 def _exists(table: sa.FromClause, *conditions: Any) -> Condition:
     return sa.exists(sa.select(sa.literal(1)).select_from(table).where(*conditions).correlate_except(table))
-
-
-def _only(table: sa.FromClause, column: str, where: Any) -> sa.ScalarSelect[Any]:
-    return sa.select(table.c[column]).where(where).correlate_except(table).scalar_subquery()
 
 
 def _false(condition: Any) -> Condition:

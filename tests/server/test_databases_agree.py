@@ -7,10 +7,11 @@ import math
 import random
 
 import pytest
+import sqlalchemy as sa
 
 from autolog import events as e
 from autolog import store
-from autolog.server import database
+from autolog.server import database, tables
 from autolog.server.index import indexing
 from autolog.server.runs import listing
 from autolog.server.storage.local import LocalStorage
@@ -120,6 +121,32 @@ def test_the_queries_tell_runs_apart(places):
 def test_an_order_is_the_same(places, column, sign):
     _, lite, postgres = places
     assert listed(lite, sort=sign + column) == listed(postgres, sort=sign + column)
+
+
+@pytest.mark.parametrize("sort", ["", *SORTS, *(f"-{column}" for column in SORTS)])
+@pytest.mark.parametrize("where", ["", "params.x != 'relu'"])
+def test_pages_put_together_are_the_whole(places, sort, where):
+    for engine in places[1:]:
+        whole, seen, cursor = listed(engine, sort=sort, where=where), [], ""
+        with engine.connect() as connection:
+            while cursor is not None:
+                page = listing.page(connection, ["lab"], sort=sort, where=where, limit=23, cursor=cursor)
+                assert page.total == len(whole) > 23
+                seen += [run.id for run in page.runs]
+                cursor = page.cursor
+        assert seen == whole
+
+
+def test_a_page_goes_on_where_the_last_run_was_taken_away(places):
+    for engine in places[1:]:
+        with engine.connect() as connection:
+            whole = listed(engine, sort="-params.x")
+            cursor = listing.page(connection, ["lab"], sort="-params.x", limit=10).cursor
+            runs = tables.INDEX["runs"]
+            connection.execute(sa.delete(runs).where(runs.c.run == whole[9]))  # never committed
+            page = listing.page(connection, ["lab"], sort="-params.x", limit=110, cursor=cursor)
+            assert [run.id for run in page.runs] == whole[10:]
+            assert (page.total, page.cursor) == (119, None)
 
 
 def test_what_is_told_of_runs_is_the_same(places):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import math
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
 
 import msgspec
 import sqlalchemy as sa
@@ -27,6 +27,10 @@ MOST = 1000
 _RUNS = tables.INDEX["runs"].c
 _FIELDS = tables.INDEX["fields"].c
 _METRICS = tables.INDEX["metrics"].c
+_TAGS = tables.INDEX["tags"].c
+_SHOWN = sa.select(
+    _RUNS.project, _RUNS.run, _RUNS.name, _RUNS.status, _RUNS.started_at, _RUNS.ended_at, _RUNS.note, _RUNS.archived
+)
 
 
 class _Cursor(msgspec.Struct, array_like=True):
@@ -34,7 +38,7 @@ class _Cursor(msgspec.Struct, array_like=True):
 
     run: str
     started_at: float
-    place: int
+    place: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
 def page(
@@ -61,40 +65,36 @@ def page(
     condition = condition_of(projects, where, archived=archived)
     if only is not None:
         condition &= _RUNS.run == only
-    runs, total, more = _sorted(connection, condition, sort, limit, cursor)
+    known = _unpacked(cursor) if cursor else None
+    place = (known.place if known is not None else 0) + limit
+    if sort:
+        mine = None if known is None else _RUNS.project.in_(list(projects)) & (_RUNS.run == known.run)
+        found = sorting.page(connection, condition, sort, limit, mine, known.place if known is not None else 0)
+        last = _Cursor(found.runs[-1], 0.0, place) if found.more else None
+    else:
+        found, last = _newest(connection, condition, limit, known)
     return RunList(
-        runs=_items(connection, projects, [run for run, _ in runs], wanted),
-        total=total,
-        cursor=_packed(_Cursor(*runs[-1], more)) if more and runs else None,
-        hints=[] if total or not where.strip() else _hints(connection, projects, where, only),
+        runs=_items(connection, projects, found.runs, wanted),
+        total=found.total,
+        cursor=_packed(last) if last is not None else None,
+        hints=[] if found.total or not where.strip() else _hints(connection, projects, where, only),
     )
 
 
-def _sorted(
-    connection: sa.Connection, condition: Any, sort: str, limit: int, cursor: str
-) -> tuple[list[tuple[str, float]], int, int]:
-    """A page as ids and starts, how many runs there are on all pages, and where the next one begins; 0: nowhere."""
-    if not sort:
-        return _newest(connection, condition, limit, cursor)
-    runs = sorting.ordered(connection, condition, sort)
-    first = _after(runs, cursor) if cursor else 0
-    shown, after = runs[first : first + limit], first + limit
-    return [(run, 0.0) for run in shown], len(runs), after if after < len(runs) else 0
-
-
 def _newest(
-    connection: sa.Connection, condition: Any, limit: int, cursor: str
-) -> tuple[list[tuple[str, float]], int, int]:
-    """The newest first: the database knows where a page begins."""
+    connection: sa.Connection, condition: Any, limit: int, known: _Cursor | None
+) -> tuple[sorting.Page, _Cursor | None]:
+    """The newest first: an index has them in this order, so that few of them are looked at."""
     total = connection.execute(
         sa.select(sa.func.count()).select_from(tables.INDEX["runs"]).where(condition)
     ).scalar_one()
     select = sa.select(_RUNS.run, _RUNS.started_at).where(condition).order_by(*sorting.newest()).limit(limit + 1)
-    if cursor:
-        known = _unpacked(cursor)
+    if known is not None:
         select = select.where(sa.tuple_(_RUNS.started_at, _RUNS.run) < sa.tuple_(known.started_at, known.run))
-    rows = [(row.run, row.started_at) for row in connection.execute(select)]
-    return rows[:limit], total, int(len(rows) > limit)
+    rows = connection.execute(select).all()
+    more = len(rows) > limit
+    last = _Cursor(rows[limit - 1].run, rows[limit - 1].started_at, 1) if more else None
+    return sorting.Page([row.run for row in rows[:limit]], total, more), last
 
 
 def condition_of(projects: Sequence[str], where: str, *, archived: bool = False) -> Any:
@@ -120,24 +120,18 @@ def _hints(connection: sa.Connection, projects: Sequence[str], where: str, only:
     return [hint for group, name in search.names_of(where) if (hint := search.hint(group, name, names.get(group, [])))]
 
 
-def _after(runs: list[str], cursor: str) -> int:
-    """Where the next page begins: after the run the last one ended with, wherever that stands now."""
-    known = _unpacked(cursor)
-    try:
-        return runs.index(known.run) + 1
-    except ValueError:
-        return max(0, known.place - 1)  # it was removed, and those behind it have moved up
-
-
 def _packed(cursor: _Cursor) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(cursor)).decode().rstrip("=")
 
 
 def _unpacked(text: str) -> _Cursor:
     try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=_Cursor)
+        known = msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=_Cursor)
     except (ValueError, msgspec.DecodeError):
-        raise ApiError(400, "cursor", "this cursor is not one that the server has given") from None
+        known = None
+    if known is None or not known.run.isprintable():
+        raise ApiError(400, "cursor", "this cursor is not one that the server has given")
+    return known
 
 
 # -- what is shown of each ---------------------------------------------------------------------------------------------
@@ -146,34 +140,31 @@ def _unpacked(text: str) -> _Cursor:
 def _items(
     connection: sa.Connection, projects: Sequence[str], runs: Sequence[str], wanted: Sequence[str]
 ) -> list[RunItem]:
-    chosen = (_RUNS.project.in_(list(projects))) & (_RUNS.run.in_(list(runs)))
-    select = sa.select(
-        _RUNS.project,
-        _RUNS.run,
-        _RUNS.name,
-        _RUNS.status,
-        _RUNS.started_at,
-        _RUNS.ended_at,
-        _RUNS.note,
-        _RUNS.archived,
-    )
+    if not runs:
+        return []
     items = {
         row.run: RunItem(
             id=row.run, name=row.name, project=row.project, status=row.status, started_at=row.started_at,
             ended_at=row.ended_at, tags=[], note=row.note or "", archived=bool(row.archived), values={},
         )
-        for row in connection.execute(select.where(chosen))
+        for row in connection.execute(_SHOWN.where(_of(_RUNS, projects, runs)))
     }  # fmt: skip
-    tags = tables.INDEX["tags"].c
-    for run, tag in connection.execute(sa.select(tags.run, tags.tag).where(tags.run.in_(list(runs)))):
+    for run, tag in connection.execute(sa.select(_TAGS.run, _TAGS.tag).where(_of(_TAGS, projects, runs))):
         if run in items:
             items[run].tags.append(tag)
-    _fill_metrics(connection, items, wanted)
-    _fill_fields(connection, items, wanted)
+    _fill_metrics(connection, projects, items, wanted)
+    _fill_fields(connection, projects, items, wanted)
     return [items[run] for run in runs if run in items]
 
 
-def _fill_metrics(connection: sa.Connection, items: dict[str, RunItem], wanted: Sequence[str]) -> None:
+def _of(table: Any, projects: Sequence[str], runs: Iterable[str]) -> Any:
+    """Rows of some runs. With the project, which every key begins with: else all rows would be looked at."""
+    return table.project.in_(list(projects)) & table.run.in_(list(runs))
+
+
+def _fill_metrics(
+    connection: sa.Connection, projects: Sequence[str], items: dict[str, RunItem], wanted: Sequence[str]
+) -> None:
     by_name: dict[str, list[tuple[str, str]]] = {}
     for column in wanted:
         if column.startswith("metrics."):
@@ -182,7 +173,7 @@ def _fill_metrics(connection: sa.Connection, items: dict[str, RunItem], wanted: 
     if not by_name or not items:
         return
     select = sa.select(tables.INDEX["metrics"]).where(
-        _METRICS.run.in_(list(items)), _METRICS.child == "", _METRICS.name.in_(list(by_name))
+        _of(_METRICS, projects, items), _METRICS.child == "", _METRICS.name.in_(list(by_name))
     )
     for row in connection.execute(select).mappings():
         for column, stat in by_name[row["name"]]:
@@ -190,7 +181,9 @@ def _fill_metrics(connection: sa.Connection, items: dict[str, RunItem], wanted: 
             items[row["run"]].values[column] = "NaN" if value is None and stat == "last" else _wire(value)
 
 
-def _fill_fields(connection: sa.Connection, items: dict[str, RunItem], wanted: Sequence[str]) -> None:
+def _fill_fields(
+    connection: sa.Connection, projects: Sequence[str], items: dict[str, RunItem], wanted: Sequence[str]
+) -> None:
     names: dict[tuple[str, str], str] = {}
     for column in wanted:
         group, _, name = column.partition(".")
@@ -199,7 +192,10 @@ def _fill_fields(connection: sa.Connection, items: dict[str, RunItem], wanted: S
     if not names or not items:
         return
     select = sa.select(_FIELDS.run, _FIELDS.kind, _FIELDS.name, _FIELDS.number, _FIELDS.text).where(
-        _FIELDS.run.in_(list(items)), _FIELDS.child == "", _FIELDS.name.in_([name for _, name in names])
+        _of(_FIELDS, projects, items),
+        _FIELDS.child == "",
+        _FIELDS.kind.in_(sorted({kind for kind, _ in names})),
+        _FIELDS.name.in_([name for _, name in names]),
     )
     for run, kind, name, number, text in connection.execute(select):
         if (kind, name) in names:

@@ -12,7 +12,7 @@ from autolog.server.errors import ApiError
 from autolog.store import columns
 from autolog.store.schema import STATS
 
-__all__ = ["metric_stat", "newest", "ordered"]
+__all__ = ["Page", "metric_stat", "newest", "ordered", "page"]
 
 _RUNS = tables.INDEX["runs"].c
 _TEXTS = {"id", "name", "status", "note", "parent"}
@@ -30,6 +30,16 @@ class _Column(NamedTuple):
     where: Any = None
 
 
+class Page(NamedTuple):
+    """Some of the runs in their order."""
+
+    runs: list[str]
+    total: int
+    """How many there are on all pages."""
+    more: bool
+    """Others follow."""
+
+
 def newest() -> tuple[Any, ...]:
     """The newest run first."""
     return _RUNS.started_at.desc(), _RUNS.run.desc()
@@ -41,27 +51,77 @@ def ordered(connection: sa.Connection, condition: Any, sort: str) -> list[str]:
     Raises:
         ApiError: 400: there can be no such column.
     """
-    select = sa.select(_RUNS.run).where(condition)
-    if sort:
-        column, down = _column(sort.removeprefix("-")), sort.startswith("-")
-        if column.table is not None:
-            select = select.select_from(tables.INDEX["runs"].outerjoin(column.table, column.where))
-        select = select.order_by(*_order(column, down=down, postgres=connection.dialect.name == "postgresql"))
-    return list(connection.execute(select.order_by(*newest())).scalars())
+    if not sort:
+        return list(connection.execute(sa.select(_RUNS.run).where(condition).order_by(*newest())).scalars())
+    keys, source = _keys(sort, postgres=connection.dialect.name == "postgresql")
+    order = [key.desc() if down else key for key, down in keys]
+    return list(
+        connection.execute(sa.select(_RUNS.run).select_from(source).where(condition).order_by(*order)).scalars()
+    )
 
 
-def _order(column: _Column, *, down: bool, postgres: bool) -> list[Any]:
+def page(  # noqa: PLR0917  what, in which order, which part
+    connection: sa.Connection, condition: Any, sort: str, limit: int, mine: Any = None, place: int = 0
+) -> Page:  # fmt: skip
+    """A part of :func:`ordered`; the database returns no more than that.
+
+    Args:
+        connection: to the database.
+        condition: holds for the runs that are meant.
+        sort: a column.
+        limit: at most so many.
+        mine: holds for the run that the part comes after, wherever that stands now; none: it is the first.
+        place: how many came before, should that run be gone.
+
+    Raises:
+        ApiError: 400: there can be no such column.
+    """
+    keys, source = _keys(sort, postgres=connection.dialect.name == "postgresql")
+    labelled = [key.label(f"key{number}") for number, (key, _) in enumerate(keys)]
+    # Named twice below, so that both databases make it once: what a query costs is paid once.
+    found = sa.select(_RUNS.run, *labelled).select_from(source).where(condition).cte("found")
+    made = [(found.c[f"key{number}"], down) for number, (_, down) in enumerate(keys)]
+    total = sa.select(sa.func.count()).select_from(found).scalar_subquery()
+    select = sa.select(found.c.run, total).order_by(*(key.desc() if down else key for key, down in made))
+    if mine is not None:
+        known = connection.execute(sa.select(*labelled).select_from(source).where(mine)).first()
+        # It was removed, and those behind it have moved up.
+        select = select.where(_after(made, known)) if known is not None else select.offset(max(0, place - 1))
+    rows = connection.execute(select.limit(limit + 1)).all()
+    if not rows and mine is not None:
+        counted = connection.execute(sa.select(sa.func.count()).select_from(tables.INDEX["runs"]).where(condition))
+        return Page([], counted.scalar_one(), more=False)
+    return Page([row[0] for row in rows[:limit]], rows[0][1] if rows else 0, more=len(rows) > limit)
+
+
+def _after(keys: list[tuple[Any, bool]], values: Any) -> Any:
+    """The rows behind the one that has these values."""
+    found: list[Any] = []
+    same: list[Any] = []
+    for (key, down), value in zip(keys, values, strict=True):
+        if value is not None:  # else so it is in all rows of its rank
+            found.append(sa.and_(*same, key < value if down else key > value))
+            same.append(key == value)
+    return sa.or_(*found)
+
+
+def _keys(sort: str, *, postgres: bool) -> tuple[list[tuple[Any, bool]], Any]:
+    """What decides the order, each with whether the highest comes first; and the table with all of that."""
+    column, down = _column(sort.removeprefix("-")), sort.startswith("-")
     numbers, texts = (1, 0) if down else (0, 1)
     ranks, values = [], []
     if column.number is not None:
         ranks.append((column.number.is_not(None), numbers))
-        values.append(column.number)
+        values.append((column.number, down))
     if column.text is not None:
         ranks.append((column.text.is_not(None), texts))
-        values.append(column.text.collate("C" if postgres else "BINARY"))
+        values.append((column.text.collate("C" if postgres else "BINARY"), down))
     if column.nan is not None:
         ranks.append((column.nan, 2))
-    return [sa.case(*ranks, else_=3), *(value.desc() if down else value for value in values)]
+    source: Any = tables.INDEX["runs"]
+    if column.table is not None:
+        source = source.outerjoin(column.table, column.where)
+    return [(sa.case(*ranks, else_=3), False), *values, (_RUNS.started_at, True), (_RUNS.run, True)], source
 
 
 def _column(column: str) -> _Column:

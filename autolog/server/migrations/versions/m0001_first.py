@@ -144,11 +144,14 @@ def _index() -> None:
     )  # fmt: skip
     op.create_index("runs_by_start", "runs", ["project", "archived", "started_at", "run"])
     op.create_table("progress", *_keys(*run), sa.Column("state", sa.LargeBinary))
-    op.create_table("tags", *_keys(*run, "tag"))
-    op.create_table("fields", *_keys(*run, "child", "kind", "name"), *_numbers("number"), *_texts("text"))
+    # In SQLite the rows lie within their keys: half the size, and found by one look instead of two.
+    within = {"sqlite_with_rowid": False}
+    op.create_table("tags", *_keys(*run, "tag"), **within)
+    op.create_table("fields", *_keys(*run, "child", "kind", "name"), *_numbers("number"), *_texts("text"), **within)
     op.create_table(
-        "metrics", *_keys(*run, "child", "name"), *_numbers("last", "min", "max", "count", "last_step", "last_epoch")
-    )
+        "metrics", *_keys(*run, "child", "name"),
+        *_numbers("last", "min", "max", "count", "last_step", "last_epoch"), **within,
+    )  # fmt: skip
 
 
 def _storage() -> None:
