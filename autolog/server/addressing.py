@@ -16,10 +16,11 @@ from autolog.server.accounts.rows import insert_once
 from autolog.server.http import crossing, peers
 from autolog.server.http.requests import credentials, in_thread, service_of
 from autolog.server.service import Service
+from autolog.server.watching.noting import note
 
 __all__ = [
-    "Readable", "administered_project", "readable_project", "readable_run", "readable_runs", "writable_project",
-    "writable_run",
+    "Readable", "administered_project", "delivered_run", "readable_project", "readable_run", "readable_runs",
+    "writable_project", "writable_run",
 ]  # fmt: skip
 
 
@@ -96,6 +97,30 @@ async def writable_run(request: Request) -> tuple[Service, str, str]:
     return service, project, names.check_run(request.path_params["run"])
 
 
+async def delivered_run(request: Request) -> tuple[Service, str, str]:
+    """As :func:`writable_run`, for what comes with every batch: who may deliver is remembered for a moment.
+
+    A right that was taken away by another process of the server is gone after that moment, by this one at once.
+    """
+    service, given = service_of(request), credentials(request)
+    project = names.check_project(request.path_params["project"])
+    run = names.check_run(request.path_params["run"])
+    user = service.rights.who(given, project)
+    if user is None:
+        begins = not crossing.is_harmless(request)
+        await in_thread(_let_deliver, service, given, project, peers.address_of(request), begins=begins)
+    else:
+        note(user=user)
+    return service, project, run
+
+
+def _let_deliver(service: Service, given: Credentials | None, project: str, address: str, *, begins: bool) -> None:
+    state = service.rights.state()
+    who = _let_write(service.engine, given, project, address, begins=begins)
+    if given is not None and begins:  # the project is there
+        service.rights.remember(given, project, who.user, who.ends_at, state)
+
+
 async def writable_project(request: Request) -> tuple[Service, str]:
     """As :func:`writable_run`, without a run."""
     service, given = service_of(request), credentials(request)
@@ -107,7 +132,7 @@ async def writable_project(request: Request) -> tuple[Service, str]:
     return service, project
 
 
-def _let_write(engine: sa.Engine, given: Credentials | None, project: str, address: str, *, begins: bool) -> None:
+def _let_write(engine: sa.Engine, given: Credentials | None, project: str, address: str, *, begins: bool) -> Principal:
     """Let those write in a project who may; begin it where there is none.
 
     Raises:
@@ -122,6 +147,7 @@ def _let_write(engine: sa.Engine, given: Credentials | None, project: str, addre
         access.require(who, project, "writer")
     if begins and not known:
         _begin(engine, project, who, auditing.Origin(who.user, address, who.token or ""))
+    return who
 
 
 def _begin(engine: sa.Engine, project: str, who: Principal, origin: auditing.Origin) -> None:

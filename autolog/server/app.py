@@ -17,6 +17,7 @@ from autolog.server.http.endpoint import Endpoint, answer, routes
 from autolog.server.http.gate import Gate
 from autolog.server.http.requests import in_thread, service_of
 from autolog.server.intake import ingest, uploads
+from autolog.server.intake.taking import taking
 from autolog.server.runs import bulk, editing, export, files, live, reading, series
 from autolog.server.service import Service
 from autolog.server.shapes import Version
@@ -63,14 +64,20 @@ ENDPOINTS = [
 ]
 
 
+def _is_delivery(endpoint: Endpoint) -> bool:
+    """What comes with every batch is found first: routes are tried in turn."""
+    return endpoint in ingest.ENDPOINTS
+
+
 def application(service: Service) -> Starlette:
     """The ASGI application of a server."""
     paths = {each.function: each.path for each in ENDPOINTS}
     app = Starlette(
-        routes=[*routes(ENDPOINTS), *pages.ROUTES],
+        routes=[*routes(sorted(ENDPOINTS, key=_is_delivery, reverse=True)), *pages.ROUTES],
         exception_handlers=errors.handlers,
         middleware=[Middleware(Observed, meter=service.meter, routes=paths), Middleware(Gate, limits=service.limits)],
     )
     app.state.service = service
+    app.state.taking = taking(service)
     app.state.openapi = openapi.document(ENDPOINTS)
     return app

@@ -74,14 +74,16 @@ def serve(service: Service, host: str, port: int, *, compact_after: float = 60.0
     service.indexer.start()
     housekeeper.start()
     compactor.start()
+    app = application(service)
     config = uvicorn.Config(
-        application(service), host=host, port=port, log_config=None, access_log=False, server_header=False,
+        app, host=host, port=port, log_config=None, access_log=False, server_header=False,
         proxy_headers=False,  # whose word is taken is told by `Service.trust_proxy`
         timeout_graceful_shutdown=_GRACE, h11_max_incomplete_event_size=64 << 10, lifespan="off",
     )  # fmt: skip
     try:
         _Server(config, service, drain).run()
     finally:
+        app.state.taking.close()
         housekeeper.close()
         compactor.close()
         service.indexer.close()

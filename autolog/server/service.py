@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import sqlalchemy as sa
 
+from autolog.server.accounts.remembering import Remembered
 from autolog.server.database import is_postgres
 from autolog.server.index.indexing import Indexer
 from autolog.server.index.live_news import News
@@ -39,6 +40,8 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     """The server is told to end: it answers what comes, and says that it should be asked no more."""
     usage: Usage
     """What projects hold, and may hold."""
+    rights: Remembered
+    """Who may deliver where, as far as that was asked a moment ago."""
     limits: Limits = Limits()
     trust_proxy: bool = False
     """Every request comes through a proxy of ours: what it says of the browser's address and host is believed."""
@@ -54,5 +57,5 @@ def service(
         indexer.listeners.append(news.tell)
     return Service(
         data=data, engine=engine, storage=storage, indexer=indexer, news=news, usage=Usage(engine, storage, limits),
-        limits=limits,
+        rights=Remembered(engine), limits=limits,
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 
 from starlette.requests import Request
@@ -17,6 +18,7 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
+@functools.lru_cache(maxsize=4096)
 def network_of(address: str) -> str:
     """What counts as one sender: an IPv6 network has more addresses than can be counted one by one."""
     try:

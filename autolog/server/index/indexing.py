@@ -159,11 +159,12 @@ class Indexer(threading.Thread):
         """When runs were looked at last."""
         self._ended = False
 
-    def changed(self, place: Place) -> None:
-        """A run has news."""
+    def changed(self, *places: Place) -> None:
+        """Runs have news."""
         with self._news:
             now = time.monotonic()
-            self._waiting.setdefault(place, max(now, self._looked.get(place, 0.0) + _REST))
+            for place in places:
+                self._waiting.setdefault(place, max(now, self._looked.get(place, 0.0) + _REST))
             self._news.notify()
 
     def lag(self) -> tuple[int, float]:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from autolog.server import names
-from autolog.server.addressing import writable_run
+from autolog.server.addressing import delivered_run
 from autolog.server.errors import ApiError
 from autolog.server.http import body
 from autolog.server.http.endpoint import Endpoint, Query, answer
@@ -27,14 +27,14 @@ _CONSOLE = re.compile(r"console(?:\.[\w\-]{1,64})?\.log")
 
 async def state(request: Request) -> Response:
     """Whether a file is here, or how much of it."""
-    service, project, run = await writable_run(request)
+    service, project, run = await delivered_run(request)
     path, digest = _wanted(request)
     return answer(await in_thread(service.storage.received, (project, run), path, digest))
 
 
 async def put(request: Request) -> Response:
     """Take a piece of a file at an offset; with the last one the file is checked against its hash and appears."""
-    service, project, run = await writable_run(request)
+    service, project, run = await delivered_run(request)
     path, digest = _wanted(request)
     offset, size = number(request, "offset", 0), number(request, "size")
     data = await body.read(request, service.limits.file)
@@ -61,7 +61,7 @@ def _wanted(request: Request) -> tuple[str, str]:
 
 async def console(request: Request) -> Response:
     """Take the end of a console from an offset on; what was there from that offset on is replaced."""
-    service, project, run = await writable_run(request)
+    service, project, run = await delivered_run(request)
     name = request.path_params["name"]
     if not _CONSOLE.fullmatch(name):
         raise ApiError(422, "console_name", f"{name[:80]!r} is no console, such as console.log or console.1.log")

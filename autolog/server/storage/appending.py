@@ -11,14 +11,14 @@ import contextlib
 import errno
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from autolog.journal import journals
 from autolog.server.errors import ApiError
 
-__all__ = ["append", "extend", "make", "overwrite", "run_directory", "sizes", "sync", "sync_folder"]
+__all__ = ["append", "append_all", "extend", "make", "overwrite", "run_directory", "sizes", "sync", "sync_folder"]
 
 
 def run_directory(root: Path, project: str, run: str) -> Path:
@@ -46,18 +46,99 @@ def append(path: Path, offset: int, data: bytes) -> int:
         ApiError: 409 ``gap``: bytes before the offset are missing; 409 ``conflict``: other bytes are there; 507: the
             disk is full. Nothing is changed then.
     """
-    _check_begun(path, offset)
-    make(path.parent)
-    with _open(path) as file:
-        size = os.fstat(file).st_size
-        if offset > size:
-            raise _gap(path, size)
-        known = data[: size - offset]
-        if known != _read(file, offset, len(known)):
-            raise ApiError(409, "conflict", f"{path.name} holds other bytes from {offset} on", size=size)
-        _write(file, data[len(known) :], size)
-        os.fdatasync(file)  # also where all was there: its first sender may have gone before it was acknowledged
+    (result,) = append_all([(path, offset, data)])
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def append_all(wanted: Sequence[tuple[Path, int, bytes]]) -> list[int | Exception]:
+    """:func:`append` several times. All is written before the first of it is waited for: the disk does it together.
+
+    Returns:
+        For each what :func:`append` would have returned or raised.
+    """
+    results: list[int | Exception] = []
+    files: list[int | None] = []
+    new: set[Path] = set()
+    try:
+        for path, offset, data in wanted:
+            file, result = _put(path, offset, data, new)
+            files.append(file)
+            results.append(result)
+        for index, file in enumerate(files):
+            if file is not None:  # also where all was there: its first sender may have gone before it was acknowledged
+                results[index] = _synced(file, results[index])
+        for folder in new:
+            sync_folder(folder)
+    finally:
+        for file in files:
+            if file is not None:
+                os.close(file)
+    return results
+
+
+def _put(path: Path, offset: int, data: bytes, new: set[Path]) -> tuple[int | None, int | Exception]:
+    """Write, under the file's lock: the open file, which is to be put on disk and closed, and its size.
+
+    Args:
+        path: the file.
+        offset: where the first byte belongs.
+        data: what is to be there.
+        new: takes the folders of files that begin.
+    """
+    try:
+        file = _opened(path, offset, new)
+    except ApiError as error:
+        return None, error
+    except OSError as error:
+        return None, _storage_error(error)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        size = _grown(file, path, offset, data)
+        fcntl.flock(file, fcntl.LOCK_UN)
+    except (ApiError, OSError) as error:
+        os.close(file)
+        return None, error if isinstance(error, ApiError) else _storage_error(error)
+    return file, size
+
+
+def _grown(file: int, path: Path, offset: int, data: bytes) -> int:
+    """Write what is not there yet to a file that is locked; its size now."""
+    size = os.fstat(file).st_size
+    if offset > size:
+        raise _gap(path, size)
+    known = data[: size - offset]
+    if known and known != _read(file, offset, len(known)):
+        raise ApiError(409, "conflict", f"{path.name} holds other bytes from {offset} on", size=size)
+    _write(file, data[len(known) :], size)
     return max(size, offset + len(data))
+
+
+def _opened(path: Path, offset: int, new: set[Path]) -> int:
+    """A file that may be there or, where it begins, is made.
+
+    Raises:
+        ApiError: 409 ``gap``: what goes on where nothing has begun leaves no empty file behind.
+    """
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+    if not offset:  # also where it is there: who has made it may not have come to put its name on disk
+        new.add(path.parent)
+    try:
+        return os.open(path, flags)
+    except FileNotFoundError:
+        if offset:
+            raise _gap(path, 0) from None
+    make(path.parent)
+    return os.open(path, flags | os.O_CREAT, 0o600)
+
+
+def _synced(file: int, result: int | Exception) -> int | Exception:
+    try:
+        os.fdatasync(file)
+    except OSError as error:
+        return _storage_error(error)
+    return result
 
 
 def extend(path: Path, header: bytes, data: bytes) -> int:

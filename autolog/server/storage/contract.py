@@ -11,7 +11,7 @@ Every function may raise :class:`~autolog.server.errors.ApiError` 503 ``storage`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -21,7 +21,16 @@ import sqlalchemy as sa
 from autolog.server.shapes import Upload
 from autolog.store.layout import Place
 
-__all__ = ["Removed", "Storage", "Stored", "Wanted"]
+__all__ = ["Append", "Removed", "Storage", "Stored", "Wanted"]
+
+
+class Append(NamedTuple):
+    """Bytes that belong at an offset of a journal."""
+
+    place: Place
+    name: str
+    offset: int
+    data: bytes
 
 
 class Wanted(NamedTuple):
@@ -68,6 +77,13 @@ class Storage(Protocol):
 
         Raises:
             ApiError: 409 ``gap`` or ``conflict``, with the size.
+        """
+
+    def append_all(self, wanted: Sequence[Append]) -> Sequence[int | Exception]:
+        """:meth:`append` several times, which costs less than one by one.
+
+        Returns:
+            For each what that would have returned or raised: what happens to one is nothing to the others.
         """
 
     def extend(self, place: Place, name: str, header: bytes, data: bytes) -> int:

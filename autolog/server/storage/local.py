@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from autolog.journal import is_system
 from autolog.server.errors import ApiError
 from autolog.server.shapes import Upload
 from autolog.server.storage import appending
-from autolog.server.storage.contract import Removed, Stored, Wanted
+from autolog.server.storage.contract import Append, Removed, Stored, Wanted
 from autolog.store import layout
 from autolog.store.layout import Place
 
@@ -51,6 +51,9 @@ class LocalStorage:
 
     def append(self, place: Place, name: str, offset: int, data: bytes) -> int:
         return appending.append(self._run(place) / name, offset, data)
+
+    def append_all(self, wanted: Sequence[Append]) -> Sequence[int | Exception]:
+        return appending.append_all([(self._run(one.place) / one.name, one.offset, one.data) for one in wanted])
 
     def extend(self, place: Place, name: str, header: bytes, data: bytes) -> int:
         return appending.extend(self._run(place) / name, header, data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from autolog.server.errors import ApiError
 from autolog.server.shapes import Upload
 from autolog.server.storage.cache import Cache, Source
-from autolog.server.storage.contract import Removed, Stored, Wanted
+from autolog.server.storage.contract import Append, Removed, Stored, Wanted
 from autolog.server.storage.garbage import discard, sweep
 from autolog.server.storage.objects import Objects
 from autolog.server.storage.remote_files import RemoteFile, RemoteFiles
@@ -59,6 +59,9 @@ class RemoteStorage:
 
     def append(self, place: Place, name: str, offset: int, data: bytes) -> int:
         return self._streams.append(place, name, offset, data)
+
+    def append_all(self, wanted: Sequence[Append]) -> Sequence[int | Exception]:
+        return self._streams.append_all(wanted)
 
     def extend(self, place: Place, name: str, header: bytes, data: bytes) -> int:
         return self._streams.extend(place, name, header, data)

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from autolog.server.errors import ApiError
+from autolog.server.storage.contract import Append
 from autolog.server.storage.garbage import discard
 from autolog.server.storage.objects import Objects
 from autolog.server.storage.tables import chunks, streams
@@ -27,12 +28,21 @@ _WINDOW = 4 << 20
 """Most bytes that are read at once."""
 _NOW = sa.func.date_part("epoch", sa.func.clock_timestamp())
 _APPEND = sa.text(
-    "WITH grown AS (UPDATE streams SET size = size + :length, changed_at = date_part('epoch', clock_timestamp())"
-    " WHERE project = :project AND run = :run AND name = :name AND removed = 0 AND size = :begin RETURNING stream)"
-    " INSERT INTO chunks (project, stream, begin, data) SELECT :project, stream, :begin, :data FROM grown"
-    " RETURNING begin"
+    "WITH given AS (SELECT * FROM unnest(CAST(:projects AS text[]), CAST(:runs AS text[]), CAST(:names AS text[]),"
+    "  CAST(:begins AS bigint[]), CAST(:datas AS bytea[])) AS given (project, run, name, begin, data)),"
+    " held AS MATERIALIZED (SELECT streams.stream, given.* FROM streams JOIN given USING (project, run, name)"
+    "  WHERE streams.removed = 0 AND streams.size = given.begin FOR UPDATE OF streams SKIP LOCKED),"
+    " grown AS (UPDATE streams SET size = size + length(held.data), changed_at = date_part('epoch', clock_timestamp())"
+    "  FROM held WHERE streams.project = held.project AND streams.run = held.run AND streams.name = held.name"
+    "  AND streams.removed = 0 AND streams.stream = held.stream AND streams.size = held.begin"
+    "  RETURNING held.*),"
+    " put AS (INSERT INTO chunks (project, stream, begin, data) SELECT project, stream, begin, data FROM grown)"
+    " SELECT project, run, name FROM grown"
 )
-"""The usual case in one round trip: the bytes belong where the stream ends. It is decided under the row's lock."""
+"""The usual case, of many streams in one round trip and one commit: the bytes belong where each stream ends.
+
+It is decided under the locks of the streams' rows. Whoever else holds one is not waited for: that stream is left out.
+"""
 
 
 class Stream(NamedTuple):
@@ -98,8 +108,6 @@ class Streams:
 
     def append(self, place: Place, name: str, offset: int, data: bytes) -> int:
         """See :meth:`autolog.server.storage.Storage.append`."""
-        if offset and 0 < len(data) <= _PIECE and self._append(place, name, offset, data):
-            return offset + len(data)
         with self._engine.begin() as connection:
             stream = _held(connection, place, name, make=offset == 0)
             size = _checked_size(stream, name, offset)
@@ -110,10 +118,33 @@ class Streams:
             _add(connection, stream, data[len(known) :])
         return max(size, offset + len(data))
 
-    def _append(self, place: Place, name: str, offset: int, data: bytes) -> bool:
-        values = {"project": place[0], "run": place[1], "name": name, "begin": offset, "length": len(data)}
+    def append_all(self, wanted: Sequence[Append]) -> Sequence[int | Exception]:
+        """See :meth:`autolog.server.storage.Storage.append_all`."""
+        together: dict[tuple[str, str, str], Append] = {}
+        for one in wanted:
+            if one.offset and 0 < len(one.data) <= _PIECE:
+                together.setdefault((*one.place, one.name), one)
+        done = self._append(together) if together else set()
+        return [
+            one.offset + len(one.data) if key in done and together[key] is one else self._tried(one)
+            for one, key in ((one, (*one.place, one.name)) for one in wanted)
+        ]
+
+    def _append(self, wanted: dict[tuple[str, str, str], Append]) -> set[tuple[str, str, str]]:
+        """Append to each of several streams where it ends; those for which that was possible."""
+        values = {
+            "projects": [key[0] for key in wanted], "runs": [key[1] for key in wanted],
+            "names": [key[2] for key in wanted], "begins": [one.offset for one in wanted.values()],
+            "datas": [one.data for one in wanted.values()],
+        }  # fmt: skip
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            return connection.execute(_APPEND, {**values, "data": data}).first() is not None
+            return {(project, run, name) for project, run, name in connection.execute(_APPEND, values)}
+
+    def _tried(self, one: Append) -> int | Exception:
+        try:
+            return self.append(one.place, one.name, one.offset, one.data)
+        except (ApiError, sa.exc.SQLAlchemyError) as error:
+            return error
 
     def extend(self, place: Place, name: str, header: bytes, data: bytes) -> int:
         """See :meth:`autolog.server.storage.Storage.extend`."""
