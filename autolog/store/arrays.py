@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["NONE", "double"]
+__all__ = ["EXACT", "NONE", "double"]
 
 NONE = float("nan")
 """Stands for a step or epoch that is not there: no step is NaN."""
-_EXACT = 2**53
+EXACT = 2**53
+"""Up to here every integer is a float."""
 
 
 def double(number: float | None) -> float:
@@ -17,6 +18,6 @@ def double(number: float | None) -> float:
     """
     if number is None:
         return NONE
-    if isinstance(number, int) and not -_EXACT <= number <= _EXACT and int(float(number)) != number:
+    if isinstance(number, int) and not -EXACT <= number <= EXACT and int(float(number)) != number:
         raise OverflowError(f"no float is equal to {number}")
     return number

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Drawn", "Kept", "from_journals", "from_stored", "samples"]
 
+_SHORT = 8 << 20
+"""Bytes of journals whose series are hardly too long to be kept whole as they grow."""
+
 
 def from_stored(stored: Stored, metrics: Collection[str] | None, most: int | None) -> Iterator[Drawn]:
     """The series of a run from its compacted files, one for the run itself and each child that has a metric.
@@ -51,12 +54,13 @@ def from_journals(
         most: the same.
     """
     wanted = None if metrics is None else frozenset(metrics)
-    if most is None:
+    journals = sizes(directory)
+    if most is None and sum(journals.values()) > _SHORT:
         yield from _of_points(series.journal_points(directory, wanted), None)
         return
     growing = kept.get(key)
     with growing.lock:
-        growing.refresh(directory, sizes(directory))
+        growing.refresh(directory, journals)
         found = list(growing.drawn(metrics, most))
     yield from (each for each in found if isinstance(each, Drawn))
     left = {each for each in found if not isinstance(each, Drawn)}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from autolog import events
-from autolog.store.arrays import double
+from autolog.store.arrays import EXACT, NONE, double
 from autolog.store.pause import collector_paused
 from autolog.store.reduce import Columns, Reduction
 
@@ -36,13 +36,24 @@ class Drawn(NamedTuple):
 class _Series:
     """One series of one journal, with what was read in this turn."""
 
-    __slots__ = ("new", "odd", "reduction")
+    __slots__ = ("odd", "reduction", "stamps", "values")
 
     def __init__(self) -> None:
         self.reduction = Reduction()
-        self.new = (array("d"), array("d"), array("d"), array("d"))
+        self.stamps: list[tuple[float, float, float]] = []
+        """Step, epoch and time of each of ``values``; a record's own are one object."""
+        self.values: list[float] = []
         self.odd = False
         """It has an integer that no float is equal to: it is read from the journal."""
+
+    def settle(self) -> None:
+        """Take what was read into the reduction."""
+        if self.values and not self.odd:
+            steps, epochs, times = zip(*self.stamps, strict=True)
+            columns = (array("d", column) for column in (steps, epochs, times, self.values))
+            self.reduction.extend(*columns)
+        self.stamps.clear()
+        self.values.clear()
 
 
 class Growing:
@@ -74,51 +85,49 @@ class Growing:
                     self._read(directory / name, size)
 
     def _read(self, path: Path, size: int) -> None:
-        name = path.name
-        decode, kind = msgspec.json.Decoder(events.Record).decode, self._kind
+        known: dict[str | None, dict[str, _Series]] = {}
         with path.open("rb") as file:
-            file.seek(self._offsets.get(name, 0))
+            file.seek(self._offsets.get(path.name, 0))
             rest = b""
             while block := file.read(min(_BLOCK, size - file.tell())):
                 lines = (rest + block).split(b"\n")
                 rest = lines.pop()
-                for line in lines:
-                    try:
-                        record: Any = decode(line)
-                    except (msgspec.MsgspecError, ValueError):
-                        continue  # the summary says in its health how many lines are no records
-                    if record.__class__ is kind:
-                        self._take(name, record)
-                self._settle()
-                self._offsets[name] = file.tell() - len(rest)
+                self._take(path.name, lines, known)
+                for series in known.values():
+                    for one in series.values():
+                        one.settle()
+                self._offsets[path.name] = file.tell() - len(rest)
 
-    def _take(self, name: str, record: Any) -> None:
-        step, epoch = getattr(record, "step", None), getattr(record, "epoch", None)
-        for metric, written in record.values.items():
-            key = (record.child, metric, name)
-            one = self._series.get(key)
-            if one is None:
-                one = self._series[key] = _Series()
-            value = events.from_wire(written) if isinstance(written, str) else written
+    def _take(self, name: str, lines: list[bytes], known: dict[str | None, dict[str, _Series]]) -> None:
+        """Whole lines of a journal. Written for millions of them: what a record costs is waited for."""
+        decode = msgspec.json.Decoder(events.Record).decode
+        kind: Any = self._kind
+        child, series = None, known.setdefault(None, {})
+        for line in lines:
             try:
-                numbers = double(step), double(epoch), record.time, double(value)
-            except OverflowError:
-                one.odd, one.new = True, (array("d"), array("d"), array("d"), array("d"))
+                record: Any = decode(line)
+            except (msgspec.MsgspecError, ValueError):
+                continue  # the summary says in its health how many lines are no records
+            if record.__class__ is not kind:
                 continue
-            for column, number in zip(one.new, numbers, strict=True):
-                column.append(number)
+            if record.child != child:
+                child = record.child
+                series = known.setdefault(child, {})
+            stamp = _stamp(record)
+            for metric, value in record.values.items():
+                one = series.get(metric)
+                if one is None:
+                    one = series[metric] = self._series.setdefault((child, metric, name), _Series())
+                if value.__class__ is not float:
+                    value = _number(value)  # noqa: PLW2901
+                if stamp is None or value is None:
+                    one.odd = True
+                else:
+                    one.stamps.append(stamp)
+                    one.values.append(value)
 
-    def _settle(self) -> None:
-        for one in self._series.values():
-            if one.odd:
-                one.new = (array("d"), array("d"), array("d"), array("d"))
-            elif one.new[3]:
-                one.reduction.extend(*one.new)
-                for column in one.new:
-                    del column[:]
-
-    def drawn(self, metrics: Collection[str] | None, most: int) -> Iterator[Drawn | tuple[str | None, str]]:
-        """About ``most`` points of each series; child and metric alone where they are to be chosen of the points.
+    def drawn(self, metrics: Collection[str] | None, most: int | None) -> Iterator[Drawn | tuple[str | None, str]]:
+        """About ``most`` points of each series, or all; child and metric alone where the points are to be read.
 
         A series that several journals have is that of each, reduced, put together by time.
         """
@@ -129,7 +138,7 @@ class Growing:
         for (child, metric), parts in found.items():
             chosen = [None if one.odd else one.reduction.at_most(most) for one in parts]
             columns = [each for each in chosen if each is not None]
-            if len(columns) < len(parts):
+            if len(columns) < len(parts) or (most is None and len(parts) > 1):
                 yield child, metric
             else:
                 total = sum(one.reduction.total for one in parts)
@@ -166,6 +175,26 @@ class Kept:
                     del self._runs[known]
                     held -= size
         return one
+
+
+def _stamp(record: Any) -> tuple[float, float, float] | None:
+    """Step, epoch and time; ``None`` where no floats are equal to them."""
+    if record.__class__ is events.System:
+        return NONE, NONE, record.time
+    step, epoch = record.step, record.epoch
+    if epoch is None and step.__class__ is int and -EXACT <= step <= EXACT:
+        return step, NONE, record.time  # nearly always
+    try:
+        return double(step), double(epoch), record.time
+    except OverflowError:
+        return None
+
+
+def _number(written: int | str) -> float | None:
+    try:
+        return double(events.from_wire(written) if isinstance(written, str) else written)
+    except OverflowError:
+        return None
 
 
 def _merged(parts: list[Columns]) -> Columns:

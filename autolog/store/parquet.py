@@ -203,7 +203,9 @@ class Stored:
                 path = self._find(CHART)
                 fitting = path is not None and _origin(path) == self._origin
                 source = self._stack.enter_context(pa.memory_map(str(path))) if fitting else None
-                self._charts = pa.ipc.open_file(source) if source is not None else False
+                # Not by threads: for batches of kilobytes they cost more than they do.
+                options = pa.ipc.IpcReadOptions(use_threads=False)
+                self._charts = pa.ipc.open_file(source, options=options) if source is not None else False
             batch = self._charts.get_batch(number) if self._charts else None
         except (pa.ArrowException, OSError):
             return None

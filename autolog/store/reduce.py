@@ -158,9 +158,11 @@ class Reduction:
         joined = Columns(*(held + more for held, more in zip(self._done, rest, strict=True)))
         return joined if width in (None, self.width) else _coarser(joined, width or 1)
 
-    def at_most(self, most: int) -> Columns | None:
-        """About ``most`` points, those of :func:`reduced`; ``None``: so many need the points themselves."""
-        if self.total <= most:
+    def at_most(self, most: int | None) -> Columns | None:
+        """About ``most`` points, those of :func:`reduced`; all, where it is ``None``. ``None``: so many need the points
+        themselves.
+        """
+        if most is None or self.total <= most:
             return self.columns() if self.width == 1 else None
         width = width_for(self.total, most)
         return self.columns(width) if width >= self.width else None

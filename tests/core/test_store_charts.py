@@ -110,7 +110,7 @@ def test_stored_series_are_those_that_were_logged(long_run, most):
 def test_growing_journals_give_the_same_as_stored_files(long_run):
     directory, _ = long_run
     kept = Kept()
-    for most in (4, 1000, 5000):
+    for most in (4, 1000, 5000, None):
         expected = stored(directory, None, most)
         for one in drawing.from_journals(directory, kept, KEY, None, most):
             same = expected[one.metric, one.child]
@@ -155,6 +155,28 @@ def test_several_journals_of_one_series_show_the_extremes_of_each(tmp_path):
     compact.compact(directory)
     merged = [point.value for point in series.journal_points(directory)]
     assert bits(stored(directory)["loss", None].columns.values) == bits(merged)
+
+
+def test_series_that_are_logged_in_turn_are_kept_apart(tmp_path):
+    directory = tmp_path / "r"
+    values = wave(300)
+    for place, value in enumerate(values):
+        journal(directory, *(("loss", child, [value + n]) for n, child in enumerate((None, "c1", "c2"))), first=place)
+    for most in (None, 1000):
+        found = {
+            one.child: list(one.columns.values) for one in drawing.from_journals(directory, Kept(), KEY, None, most)
+        }
+        assert {child: bits(column) for child, column in found.items()} == {
+            child: bits(value + n for value in values) for n, child in enumerate((None, "c1", "c2"))
+        }
+
+
+def test_all_points_of_several_journals_come_as_they_are_read(tmp_path):
+    directory = tmp_path / "r"
+    journal(directory, ("loss", None, wave(50, 5)), ("loss", None, wave(50, 7)))  # its clock was set back
+    journal(directory, ("loss", None, wave(90, 6)), name="journal.1.jsonl", offset=0.5)
+    (one,) = drawing.from_journals(directory, Kept(), KEY, ["loss"], None)
+    assert bits(one.columns.values) == bits(point.value for point in series.journal_points(directory))
 
 
 def test_integers_beyond_floats_are_drawn_as_they_are(tmp_path):

@@ -13,8 +13,8 @@ __all__ = ["encoded", "joined"]
 
 _PIECE = 1 << 14
 """Numbers turned into text at once."""
-_BYTES = 1 << 18
-"""Bytes sent at once, about."""
+_BYTES = 1 << 20
+"""Bytes sent at once, about: for each piece a thread is asked."""
 
 
 def encoded(series: Iterable[tuple[str, Drawn]]) -> Iterator[bytes]:
@@ -25,22 +25,31 @@ def encoded(series: Iterable[tuple[str, Drawn]]) -> Iterator[bytes]:
     """
     yield b'{"series":['
     between = b""
+    known: dict[str, tuple[bytes, bytes]] = {}
     for run, (child, metric, total, columns) in series:
         head = events.encode({"run": run, "child": child, "metric": metric, "total": total})
         yield between + head[:-1]
-        parts = (
-            ("steps", columns.steps, _optional),
-            ("epochs", columns.epochs, _optional),
-            ("times", columns.times, list),
-            ("values", columns.values, _values),
-        )
-        for name, column, wire in parts:
+        for name, column in (("steps", columns.steps), ("epochs", columns.epochs), ("times", columns.times)):
             yield f',"{name}":['.encode()
-            yield from _column(column, wire)
-            yield b"]"
-        yield b"}"
+            yield from _common(known, name, column)
+        yield b',"values":['
+        yield from _column(columns.values, _values)
+        yield b"]}"
         between = b","
     yield b"]}"
+
+
+def _common(known: dict[str, tuple[bytes, bytes]], name: str, column: Any) -> Iterator[bytes]:
+    """Metrics that are logged together have the same steps, epochs and times: those of a short series are made once."""
+    wire = list if name == "times" else _optional
+    if len(column) > _PIECE or isinstance(column, list):
+        yield from _column(column, wire)
+        yield b"]"
+        return
+    data = bytes(memoryview(column))
+    if name not in known or known[name][0] != data:
+        known[name] = data, b"".join(_column(column, wire)) + b"]"
+    yield known[name][1]
 
 
 def _column(column: Any, wire: Callable[[Any], list[Any]]) -> Iterator[bytes]:
@@ -52,6 +61,12 @@ def _column(column: Any, wire: Callable[[Any], list[Any]]) -> Iterator[bytes]:
 
 def _optional(numbers: list[Any]) -> list[Any]:
     """Steps and epochs: NaN stands for none, and whole ones were written as integers nearly always."""
+    try:
+        whole = list(map(int, numbers))
+    except (ValueError, OverflowError):  # NaN, infinities
+        whole = None
+    if whole == numbers:
+        return whole
     return [
         None if number != number else int(number) if isinstance(number, float) and number.is_integer() else number
         for number in numbers
