@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-_PATIENCE = 30
+from tests.waiting import PATIENCE
+
 _CHROMIUM = ("/usr/bin/chromium", "chromium", "chromium-browser", "google-chrome")
 
 
@@ -29,8 +30,9 @@ def chromium() -> Iterator:
         if os.environ.get("CI"):
             pytest.fail("the pages are tested in Chromium, and there is none here: apt-get install chromium")
         pytest.skip("no Chromium on this machine (apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=1000 * PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
@@ -82,7 +84,7 @@ class Watched:
 def watched(chromium) -> Iterator[Watched]:
     """A page of a new context: no cookies; at the end nothing has gone wrong in it."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB", timezone_id="UTC")
-    context.set_default_timeout(1000 * _PATIENCE)
+    context.set_default_timeout(1000 * PATIENCE)
     watched = Watched(context, context.new_page())
     yield watched
     context.close()
@@ -105,7 +107,7 @@ class Site:
             [sys.executable, "-m", "autolog.cli", "ui", "--dir", str(self.runs), "--port", "0", "--no-open", *words],
             env=self.environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
         )  # fmt: skip
-        late = threading.Timer(_PATIENCE, self.process.send_signal, [signal.SIGABRT])  # it then tells where it stands
+        late = threading.Timer(PATIENCE, self.process.send_signal, [signal.SIGABRT])  # it then tells where it stands
         late.start()
         said = self.process.stderr.readline() + self.process.stderr.readline()
         late.cancel()
@@ -126,6 +128,6 @@ class Site:
         """End it, and wait until it is gone; its exit code."""
         process, self.process = self.process, None
         process.send_signal(number)
-        _, said = process.communicate(timeout=_PATIENCE)
+        _, said = process.communicate(timeout=PATIENCE)
         assert not said, said
         return process.returncode

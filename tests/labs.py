@@ -6,15 +6,14 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
 
 from autolog import events, journal
+from autolog.sidecar import progress
 from autolog.store import read_run
-
-_PATIENCE = 30
+from tests.waiting import PATIENCE, until
 
 
 class Lab:
@@ -32,7 +31,7 @@ class Lab:
             "AUTOLOG_SAMPLE_INTERVAL": "0.2",
         }
         self.started: list[subprocess.Popen[str]] = []
-        self.patience = _PATIENCE
+        self.patience = PATIENCE
 
     def script(self, text: str, name: str = "train.py") -> Path:
         path = self.folder / name
@@ -136,6 +135,10 @@ class Lab:
         """Wait for something that has to happen."""
         until(condition)
 
+    def delivery(self, name: str = "http") -> progress.State:
+        """How far a backend is with the only run; nothing is known of it before it has begun."""
+        return progress.states(self.only()).get(name, progress.State())
+
     def close(self) -> None:
         for process in self.started:
             if process.poll() is None:
@@ -145,25 +148,18 @@ class Lab:
             self.settle()
         left = self.beside()
         for pid in left:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         assert not left, f"sidecars were left behind: {left}"
-
-
-def until(condition, patience: float = _PATIENCE) -> None:
-    """Wait for something that has to happen."""
-    deadline = time.monotonic() + patience
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError("it did not happen")
-        time.sleep(0.01)
 
 
 def is_alive(pid: int) -> bool:
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return stat.rpartition(")")[2].split()[0] not in "ZX" and b"autolog" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return stat.rpartition(")")[2].split()[0] not in "ZX" and b"autolog" in command
 
 
 def parent_of(pid: int) -> int:

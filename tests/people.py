@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from tests.servers import Answer, Server
+from tests.waiting import PATIENCE
 
 
 class Browser:
@@ -23,7 +24,7 @@ class Browser:
             named["Cookie"] = f"autolog_session={self.cookie}"
         if csrf and self.csrf and method != "GET":
             named["X-CSRF-Token"] = self.csrf
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE)
         try:
             connection.request(method, path, None if body is None else json.dumps(body), named)
             response = connection.getresponse()

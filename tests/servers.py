@@ -21,8 +21,7 @@ from autolog.server import database, tables
 from autolog.server.accounts import access
 from autolog.server.storage.contract import Storage
 from autolog.server.storage.storing import storage_of
-
-_PATIENCE = 30
+from tests.waiting import PATIENCE, until
 
 RUN = "20261122-111134-537-9f3c2a81"
 
@@ -80,7 +79,7 @@ class Server:
         """``autolog server …``; what it prints."""
         done = subprocess.run(
             [sys.executable, "-m", "autolog.cli", "server", *words, "--data", str(self.data)],
-            env=self.environment, capture_output=True, text=True, timeout=_PATIENCE, check=False,
+            env=self.environment, capture_output=True, text=True, timeout=PATIENCE, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -122,7 +121,7 @@ class Server:
         """End it by a signal, and wait until it is gone."""
         if self.process is not None:
             self.process.send_signal(number)
-            self.process.communicate(timeout=_PATIENCE)
+            self.process.communicate(timeout=PATIENCE)
             self.process = None
 
     def close(self) -> None:
@@ -144,7 +143,7 @@ class Server:
             named["Authorization"] = f"Bearer {token}"
         request = urllib.request.Request(self.url + path, data=body, method=method, headers=named)
         try:
-            with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
                 return Answer(answer.status, answer.read(), dict(answer.headers))
         except urllib.error.HTTPError as error:
             return Answer(error.code, error.read(), dict(error.headers))
@@ -227,11 +226,4 @@ def server(shared_server: Server, request: pytest.FixtureRequest) -> Server:
 @pytest.fixture
 def eventually() -> Callable[[Callable[[], object]], None]:
     """``eventually(condition)``: wait for something that has to happen."""
-
-    def wait(condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + _PATIENCE
-        while not condition():
-            assert time.monotonic() < deadline, "it did not happen"
-            time.sleep(0.02)
-
-    return wait
+    return until

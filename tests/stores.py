@@ -9,20 +9,19 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-__all__ = ["Bucket", "Postgres", "bucket", "database_url", "postgres"]
+from tests.waiting import PATIENCE, until
 
-_PATIENCE = 60
+__all__ = ["Bucket", "Postgres", "bucket", "database_url", "postgres"]
 
 
 def _binaries() -> Path | None:
@@ -74,7 +73,7 @@ class Postgres:
                 [str(self.binaries / "postgres"), "-D", str(self.folder / "data"), "-p", str(self.port), *words],
                 cwd=self.folder, stdout=log, stderr=log, **self._user,
             )  # fmt: skip
-        _until(self._answers)
+        until(self._answers)
 
     def _answers(self) -> bool:
         assert self.process is not None
@@ -89,7 +88,7 @@ class Postgres:
         """End it: SIGINT ends its sessions; SIGQUIT is as good as a crash."""
         if self.process is not None:
             self.process.send_signal(number)
-            self.process.wait(_PATIENCE)
+            self.process.wait(PATIENCE)
             self.process = None
 
     def url(self, name: str) -> str:
@@ -119,14 +118,14 @@ class Bucket:
             [sys.executable, "-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", str(self.port)],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        _until(self._answers)
+        until(self._answers)
         request = urllib.request.Request(f"{self.url}/{self.name}", method="PUT", headers=_SIGNED)
-        urllib.request.urlopen(request, timeout=_PATIENCE).close()
+        urllib.request.urlopen(request, timeout=PATIENCE).close()
 
     def _answers(self) -> bool:
         assert self.process.poll() is None, "the S3 API has ended"
         try:
-            urllib.request.urlopen(f"{self.url}/moto-api/", timeout=_PATIENCE).close()
+            urllib.request.urlopen(f"{self.url}/moto-api/", timeout=PATIENCE).close()
         except urllib.error.URLError:
             return False
         return True
@@ -144,7 +143,7 @@ class Bucket:
 
     def end(self) -> None:
         self.process.kill()
-        self.process.wait(_PATIENCE)
+        self.process.wait(PATIENCE)
 
 
 _CREDENTIAL = "test/20260101/us-east-1/s3/aws4_request"
@@ -155,13 +154,6 @@ def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it does not answer"
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="session")
