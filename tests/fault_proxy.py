@@ -8,6 +8,8 @@ import struct
 import threading
 import time
 
+from tests.waiting import until
+
 __all__ = ["FaultProxy"]
 
 _ANSWERS = {
@@ -29,7 +31,8 @@ class FaultProxy:
 
     def __init__(self, port: int) -> None:
         self.target = port
-        self.mode = "pass"
+        self._mode = "pass"
+        self._refusing = False
         self.connections = 0
         self._closing = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -38,6 +41,16 @@ class FaultProxy:
         self._thread = threading.Thread(target=self._listen)
         self._workers: list[threading.Thread] = []
         self._thread.start()
+
+    @property
+    def mode(self) -> str:
+        return self._mode
+
+    @mode.setter
+    def mode(self, mode: str) -> None:
+        """From now on, also for who connects in the next moment."""
+        self._mode = mode
+        until(lambda: self._refusing == (mode == "refuse"))
 
     @property
     def url(self) -> str:
@@ -50,14 +63,13 @@ class FaultProxy:
             worker.join()
 
     def _listen(self) -> None:
-        refusing = False
         while not self._closing.is_set():
-            if (self.mode == "refuse") != refusing:
-                refusing = not refusing
+            if (refusing := self._mode == "refuse") != self._refusing:
                 self._listener.close()
                 if not refusing:
                     self._listener = socket.create_server(("127.0.0.1", self.port))
                     self._listener.settimeout(0.05)
+                self._refusing = refusing
             if refusing:
                 self._closing.wait(0.05)
                 continue
@@ -73,7 +85,7 @@ class FaultProxy:
 
     def _serve(self, client: socket.socket, mode: str) -> None:
         with client, contextlib.suppress(OSError):
-            if mode == "reset":
+            if mode in ("reset", "refuse"):  # the latter as it is just about to listen no more
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             elif mode == "hang":
                 while not self._closing.wait(0.05) and self.mode == "hang":
