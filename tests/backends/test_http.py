@@ -10,6 +10,7 @@ import pytest
 
 from autolog import journal
 from autolog.sidecar import progress
+from tests.waiting import PATIENCE
 
 TRAINS = """
     import autolog, sys
@@ -80,7 +81,7 @@ def test_nothing_is_lost_to_a_bad_network(lab, own_server, proxy, mode):
     proxy.mode = mode
     began = time.monotonic()
     done = lab.start(TRAINS, AUTOLOG_EXIT_WAIT="1")
-    _, err = done.communicate(timeout=30)
+    _, err = done.communicate(timeout=PATIENCE)
     assert done.returncode == 0
     assert time.monotonic() - began < 20
     if mode != "slow":
@@ -108,7 +109,7 @@ def test_a_server_that_is_killed_and_comes_back(lab, own_server):
         own_server.end(signal.SIGKILL)
         time.sleep(0.3)
         own_server.start()
-    assert training.wait(60) == 0
+    assert training.wait(PATIENCE) == 0
     lab.settle()
     lab.autolog("sync")
     assert_whole(lab, own_server)

@@ -7,6 +7,7 @@ import pytest
 from autolog.sidecar import progress
 from tests.backends.test_mlflow import connect, history, mlflow_server, runs
 from tests.fault_proxy import FaultProxy
+from tests.waiting import PATIENCE
 
 # MLflow's own use of SQLAlchemy.
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
@@ -41,7 +42,7 @@ def test_mlflow_behind_a_bad_network(lab, tracking, mlflow_proxy, mode):
                         "AUTOLOG_NAME": f"behind-{mode}"}  # fmt: skip
     mlflow_proxy.mode = mode
     training = lab.start(TRAINS)
-    _, err = training.communicate(timeout=60)
+    _, err = training.communicate(timeout=PATIENCE)
     assert training.returncode == 0
     assert "not everything has reached mlflow" in err
     assert err.count("\n") == 1

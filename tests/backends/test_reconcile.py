@@ -11,6 +11,7 @@ from autolog import events, journal
 from autolog.sidecar import progress
 from autolog.sidecar.accounts import accounts
 from tests.labs import is_alive
+from tests.waiting import PATIENCE
 
 HISTORY = """
     import autolog, itertools, os, random
@@ -169,7 +170,7 @@ def test_a_run_that_was_deleted_on_the_server_is_not_sent_again(lab, sent):
     lab.until(lambda: progress.states(lab.only()).get("http", progress.State()).journals)
     address = f"/api/v1/projects/lab/runs/{lab.only().name}"
     assert sent.ask("DELETE", address).status == 200
-    training.communicate(timeout=60)
+    training.communicate(timeout=PATIENCE)
     lab.settle()
     told = account(lab)
     assert "deleted" in told["error"]

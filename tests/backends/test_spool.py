@@ -15,6 +15,7 @@ from autolog import journal
 from autolog.backends.http_connection import retry_after
 from autolog.backends.http_pace import Body, Pace
 from autolog.sidecar import progress
+from tests.waiting import PATIENCE
 
 TRAINS = "import autolog\nfor n in range(500): autolog.log_metric('n', n)\nautolog.log_text('words', 'of wisdom')"
 
@@ -35,7 +36,7 @@ def delivered(lab):
 def test_without_local_the_directory_goes_once_all_is_there(lab, sent):
     lab.environment["AUTOLOG_BACKEND"] = "http"
     process = lab.start("import autolog\nrun = autolog.start_run()\nprint(run.id)\n" + TRAINS)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     lab.until(lambda: not list(lab.runs.glob("lab/2*")))
     assert (process.returncode, err) == (0, "")
     there = sent.data / "lab" / out.strip()
@@ -98,7 +99,7 @@ def test_runs_that_end_while_the_program_goes_on_do_not_wait(lab):
         """,
         AUTOLOG_EXIT_WAIT="0.5",
     )
-    out, err = done.communicate(timeout=60)
+    out, err = done.communicate(timeout=PATIENCE)
     assert out == "[]\n"
     assert err.count("\n") == 1
     assert "3 runs below" in err
@@ -120,7 +121,7 @@ def terminal(lab, text, **environment):
         except OSError:  # the other end is closed
             break
     os.close(mine)
-    assert process.wait(60) == 0
+    assert process.wait(PATIENCE) == 0
     return seen.decode().replace("\r\n", "\n")
 
 
@@ -147,7 +148,7 @@ def test_ctrl_c_ends_the_wait(lab):
     lab.until(lambda: any(b'"end"' in path.read_bytes() for path in lab.runs.glob("lab/*/journal.jsonl")))
     time.sleep(0.3)  # into the wait, or a little before it
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=PATIENCE)
     assert "delivers what is left" in err
     lab.kill_sidecar()  # it would go on for twelve minutes
 

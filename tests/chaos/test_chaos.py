@@ -18,6 +18,7 @@ import pytest
 from autolog import events, journal
 from autolog.sidecar import progress
 from tests.labs import is_alive
+from tests.waiting import PATIENCE
 
 SECONDS = float(os.environ.get("AUTOLOG_CHAOS_SECONDS", "12"))
 SEED = int(os.environ.get("AUTOLOG_CHAOS_SEED", "0")) or random.randrange(1, 1 << 30)
@@ -86,7 +87,7 @@ class Chaos:
     def close(self) -> None:
         """Let what delivers beside come to its end."""
         if self.beside is not None:
-            self.beside.wait(90)
+            self.beside.wait(PATIENCE)
 
 
 class Database:
@@ -121,7 +122,7 @@ def ended(processes):
     """What the trainings have counted: calls, and calls a second; each has ended as it should."""
     told = []
     for process in processes:
-        out, _ = process.communicate(timeout=90)
+        out, _ = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0
         told.append(json.loads(out.splitlines()[-1]))
     return [calls for calls, _ in told], sum(calls for calls, _ in told) / sum(busy for _, busy in told)

@@ -11,6 +11,7 @@ import pytest
 
 from autolog import events, journal
 from autolog.cli.run import plan, run_command
+from tests.waiting import PATIENCE
 
 RUN = (sys.executable, "-m", "autolog.cli", "run")
 
@@ -30,7 +31,14 @@ def call(lab, *words, script=None, name="train.py", **options):
     command = [*RUN, *words] if path is None else [*RUN, *words[:1], str(path), *words[1:]]
     environment = lab.environment | options.pop("environment", {})
     return subprocess.run(
-        command, env=environment, cwd=lab.folder, capture_output=True, text=True, timeout=60, check=False, **options
+        command,
+        env=environment,
+        cwd=lab.folder,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+        **options,
     )
 
 
@@ -131,7 +139,7 @@ def test_signals_to_the_parent_alone_are_passed_on(lab, number):
     )
     assert process.stdout.readline() == "ready\n"
     process.send_signal(number)
-    process.communicate(timeout=30)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == 42
 
 

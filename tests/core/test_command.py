@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import PATIENCE
+
 _ASK = "import sys, autolog; print('autolog.startup' in sys.modules, autolog.Run.__name__, len(autolog.__all__))"
 _SCRIPT = "import sys\nfrom autolog.cli.main import main\n"
 
 
 def _python(*words: str) -> str:
-    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -38,6 +40,6 @@ def test_the_module_is_the_command_too() -> None:
     told = _python("-v", "-m", "autolog.cli", "--help")
     assert "autolog COMMAND --help" in told
     done = subprocess.run([sys.executable, "-X", "importtime", "-m", "autolog.cli", "run", "--", "true"],
-                          capture_output=True, text=True, check=True, timeout=60)  # fmt: skip
+                          capture_output=True, text=True, check=True, timeout=PATIENCE)  # fmt: skip
     assert "autolog.cli.supervise" in done.stderr
     assert "msgspec" not in done.stderr

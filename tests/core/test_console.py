@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from autolog.capture import console
 from autolog.capture.redact import Redactor
 from autolog.capture.terminal import Screen
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,7 +72,7 @@ def _run(code: str, *arguments: str, **options: object) -> subprocess.CompletedP
         check=False,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         **options,
     )
 
@@ -149,7 +150,7 @@ def test_a_terminal_stays_a_terminal(tmp_path: Path) -> None:
             while piece := os.read(main, 4096):
                 output += piece
         os.close(main)
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE) == 0
         shown[watched] = output
     assert b"tty True True" in shown[True]
     assert b"\x1b[31mred" in shown[True]

@@ -8,6 +8,7 @@ import pytest
 from autolog import events, journal
 from autolog.journal import last_line
 from autolog.sidecar.dumps import signal_of
+from tests.waiting import PATIENCE
 
 
 def test_sys_exit_is_itself_again_after_disable(lab):
@@ -72,7 +73,7 @@ def test_python_minus_i_keeps_what_was_handled_out(lab):
         before=(sys.executable, "-i"),
         AUTOLOG_SIDECAR="0",
     )
-    done.communicate(timeout=30)
+    done.communicate(timeout=PATIENCE)
     assert done.returncode == 0
     assert lab.summary().status == "completed"
 
@@ -130,13 +131,13 @@ def test_sigterm_on_an_older_kernel_is_noted_and_changes_nothing(lab):
         pid = os.fork()
         if pid == 0:
             os.write(writer, b"here")
-            time.sleep(60)
+            time.sleep(600)
         os.read(reader, 4)
         os.kill(pid, signal.SIGTERM)
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGTERM
         assert os.path.getsize(autolog.current_run().directory / "fatal.log") == 0
         print("ready", flush=True)
-        time.sleep(60)
+        time.sleep(600)
         """,
         AUTOLOG_SIDECAR="0",
     )
@@ -159,7 +160,7 @@ def test_handler_set_later_wins_on_an_older_kernel(lab):
         autolog.log_metric("n", 1)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(9))
         os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(60)
+        time.sleep(600)
         """
     )
     assert done.returncode == 9

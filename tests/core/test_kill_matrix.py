@@ -9,6 +9,7 @@ import pytest
 
 from autolog import events, journal
 from autolog.sidecar.kernel import knows_exits
+from tests.waiting import PATIENCE
 
 AUTOLOG_RUN = (sys.executable, "-m", "autolog.cli", "run")
 
@@ -25,7 +26,7 @@ LOGS_AND_WAITS = """
     import autolog, time
     autolog.log_metric("n", 1)
     print("ready", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
@@ -42,7 +43,7 @@ def killed(lab, number, **options):
     if options.get("AUTOLOG_SIDECAR") != "0":
         lab.sidecar()
     process.send_signal(number)
-    process.communicate(timeout=30)
+    process.communicate(timeout=PATIENCE)
     lab.settle()
     return process.returncode, lab.summary()
 
@@ -212,7 +213,7 @@ def test_autolog_run_knows_without_a_sidecar(lab, number):
         import autolog, os, time
         autolog.log_metric("n", 1)
         print(os.getpid(), flush=True)
-        time.sleep(60)
+        time.sleep(600)
         """,
         before=AUTOLOG_RUN,
         AUTOLOG_SIDECAR="0",
@@ -222,7 +223,7 @@ def test_autolog_run_knows_without_a_sidecar(lab, number):
         os.kill(child, number)
     else:
         process.send_signal(number)
-    process.communicate(timeout=30)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == -number
     summary = lab.summary()
     (word,) = lab.records(events.Exit)
@@ -290,7 +291,7 @@ def test_sigterm_handler_of_the_program_has_its_way(lab):
         autolog.log_metric("n", 1)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(21))
         os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(60)
+        time.sleep(600)
         """,
     )
     assert (code, summary.status, summary.end["exit_code"]) == (21, "failed", 21)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import PATIENCE
+
 START = """\
 import json
 from autolog.capture import console, notebook
@@ -73,4 +75,4 @@ def test_outside_of_ipython() -> None:
         "assert not notebook.is_interactive(); assert cells.take() == []; cells.watch(print)();"
         "assert 'IPython' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE)

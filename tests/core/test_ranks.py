@@ -8,6 +8,7 @@ import pytest
 from autolog import events, job, journal
 from autolog.store import read_run, runs, status
 from autolog.store.series import system_samples
+from tests.waiting import PATIENCE
 
 TRAIN = """
 import autolog, os, sys
@@ -20,7 +21,7 @@ WAIT = """
 import autolog, os, time
 autolog.start_run()
 print("begun", flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 
@@ -63,7 +64,7 @@ def start(lab, text, rank, launcher=torchrun, **more):
 
 def finish(lab, *processes):
     for process in processes:
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, err
     settle(lab)
 
@@ -180,10 +181,10 @@ def test_a_rank_that_raises_is_named_though_rank_0_was_terminated(lab):
     main = start(lab, WAIT, 0, size=2)
     has_begun(main)
     other = start(lab, failing, 1, size=2)
-    _, err = other.communicate(timeout=60)
+    _, err = other.communicate(timeout=PATIENCE)
     assert (other.returncode, err.count("Traceback")) == (1, 1), err
     main.terminate()  # as torchrun does then
-    main.wait(timeout=60)
+    main.wait(timeout=PATIENCE)
     settle(lab)
     run = read_run(directories(lab)[0])
     assert (run.status, run.end["rank"], run.end["exception"]["message"]) == ("failed", 1, "rank trouble")
@@ -207,7 +208,7 @@ def test_a_rank_that_is_killed_is_named_and_the_run_goes_on(lab):
     lab.until(lambda: rank()["status"] == "killed")
     assert read_run(directory).status == "running"
     main.terminate()
-    main.wait(timeout=60)
+    main.wait(timeout=PATIENCE)
     settle(lab)
     run = read_run(directory)
     assert (run.status, run.end["rank"]) == ("killed", 1)
@@ -224,7 +225,7 @@ def test_the_killed_rank_of_a_node_without_rank_0_is_named(lab):
     everyone[3].wait()
     for process in everyone[:3]:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=60)
+        process.wait(timeout=PATIENCE)
     settle(lab)
     run = read_run(directory)
     fates = {one["rank"]: one["status"] for one in run.processes if one["role"] == "rank"}
@@ -238,9 +239,9 @@ def test_a_rank_that_records_nothing_still_says_how_it_ended(lab):
     main = start(lab, WAIT, 0, size=2)
     has_begun(main)
     other = start(lab, quiet, 1, size=2)
-    assert other.wait(timeout=60) == 3
+    assert other.wait(timeout=PATIENCE) == 3
     main.terminate()
-    main.wait(timeout=60)
+    main.wait(timeout=PATIENCE)
     settle(lab)
     (directory,) = directories(lab)
     (rank,) = (one for one in read_run(directory).processes if one["role"] == "rank")
@@ -318,7 +319,7 @@ def test_tasks_that_may_be_no_ranks_are_told(lab, trains, rank, variables, said)
     if trains:
         pytest.importorskip("sklearn")
     process = start(lab, script, rank, plain, **variables)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE)
     assert ("AUTOLOG_RANKS=0" in err) is said, err
 
 
@@ -330,7 +331,7 @@ def test_rank_0_ended_before_its_first_word(lab):
         raise RuntimeError("once")
     """
     process = start(lab, failing, 1, size=2)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     (directory,) = directories(lab)
     for empty in (False, True):
         if empty:

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from autolog import events, journal
+from tests.waiting import PATIENCE
 
 RUNNING = """
     import autolog, time
     autolog.log_metric("n", 1)
     print("ready", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
@@ -102,7 +103,7 @@ def test_no_child_no_zombie_and_a_session_of_its_own(lab):
             children = "none"
         print("ready", flush=True)
         print(children, psutil.Process().children(recursive=True), flush=True)
-        time.sleep(60)
+        time.sleep(600)
         """,
     )
     assert process.stdout.readline() == "none []\n"
@@ -149,7 +150,7 @@ def test_several_runs_of_one_process(lab):
             with autolog.start_run():
                 autolog.log_metric("n", n)
         print("ready", flush=True)
-        time.sleep(60)
+        time.sleep(600)
         """,
     )
     lab.settle(begun=True)
@@ -214,7 +215,7 @@ def test_sidecar_that_cannot_start_is_said_and_training_goes_on(lab):
     process = lab.start(
         "import sys, autolog; sys.executable = '/bin/false-program'; autolog.log_metric('n', 1); print('trained')"
     )
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out, err) == (0, "trained\n", "")
     summary = lab.summary()
     assert summary.status == "completed"
@@ -237,7 +238,7 @@ def test_no_processes_left_for_the_sidecar(lab):
         print("trained")
         """
     )
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out, err) == (0, "trained\n", "")
     (notice,) = lab.records(events.Health, journal.MAIN)
     assert "Resource temporarily unavailable" in notice.detail
@@ -375,12 +376,12 @@ def test_worker_that_outlives_the_process_is_not_waited_for(lab):
         import autolog, os, time
         autolog.log_metric("n", 1)
         if os.fork() == 0:
-            time.sleep(60)
+            time.sleep(600)
         print(os.getpid(), flush=True)
         os._exit(0)
         """
     )
-    process.wait(timeout=30)
+    process.wait(timeout=PATIENCE)
     lab.sidecar()
     lab.settle()
     assert lab.summary().status == "completed"
@@ -425,7 +426,7 @@ def test_full_disk(lab, small_disk):
         """,
         AUTOLOG_DIR=str(small_disk),
     )
-    out, err = done.communicate(timeout=30)
+    out, err = done.communicate(timeout=PATIENCE)
     assert (done.returncode, out) == (0, "trained\n")
     assert err.count("autolog: cannot write") == 1
 
@@ -436,7 +437,7 @@ def test_directory_that_cannot_be_written(lab):
     spare = lab.folder / "tmp"
     spare.mkdir()
     process = lab.start("import autolog; autolog.log_metric('n', 1); print('trained')", TMPDIR=str(spare))
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (0, "trained\n")
     assert "is kept in" in err
     (lab.runs,) = spare.glob("autolog-*")

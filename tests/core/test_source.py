@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import PATIENCE
+
 SCRIPT = """\
 # -*- coding: utf-8 -*-
 import json, os, sys, time
@@ -56,7 +58,7 @@ def _take(
     done = subprocess.run(
         [sys.executable, str(project / script), str(run), str(limit)],
         env={**os.environ, "AUTOLOG": "off", "PYTHONPATH": os.pathsep.join([*map(str, paths), *_checkout()])},
-        cwd=cwd or project, capture_output=True, text=True, timeout=60, check=False,
+        cwd=cwd or project, capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -315,7 +315,7 @@ autolog.start_run()
 if os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
     if os.environ["RANK"] == "1":
         raise RuntimeError("once")
-    time.sleep(60)
+    time.sleep(600)
 """
     (cluster.folder / "train.py").write_text(failing)
     command = [str(BIN / "torchrun"), "--standalone", "--nproc-per-node", "2", "--max-restarts", "1", "train.py"]

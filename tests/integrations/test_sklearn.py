@@ -24,6 +24,7 @@ import autolog
 from autolog import events
 from autolog.integrations import sklearn_results
 from autolog.integrations.sklearn_allowance import allowance
+from tests.waiting import PATIENCE
 
 X, Y = load_iris(return_X_y=True)
 
@@ -236,7 +237,7 @@ def test_threads_of_the_user_have_fits_of_their_own(autolog_run):
     class Waiting(StandardScaler):
         def get_params(self, deep=True):
             if deep:
-                gate.wait(60)  # both fits have begun now
+                gate.wait(PATIENCE)  # both fits have begun now
             return super().get_params(deep)
 
     threads = [threading.Thread(target=Waiting().fit, args=(X,)) for _ in range(2)]

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from autolog.server import tables
 from tests.people import Browser
 from tests.servers import Server
+from tests.waiting import PATIENCE
 
 PASSWORD = "correct horse battery"
 
@@ -29,7 +30,7 @@ class Shell:
     def run(self, *words, given="", code=0):
         done = subprocess.run(
             [sys.executable, "-m", "autolog.cli", *words], env=self.environment, input=given, capture_output=True,
-            text=True, timeout=60, check=False,
+            text=True, timeout=PATIENCE, check=False,
         )  # fmt: skip
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout if code == 0 else done.stderr
@@ -50,7 +51,7 @@ class Shell:
         while piece := _read(outer):
             shown += piece
         os.close(outer)
-        return process.wait(60), shown.decode()
+        return process.wait(PATIENCE), shown.decode()
 
 
 def _read(terminal):

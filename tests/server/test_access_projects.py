@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from autolog.server import tables
 from tests.people import Browser
 from tests.servers import RUN
+from tests.waiting import PATIENCE
 
 STORAGES = ["local", "remote"]
 
@@ -306,7 +307,7 @@ def test_live_news_end_with_the_right_to_read_them(server, base, eventually):
         assert server.ask("POST", path, line, token=server.ann).status == 200
         size[run] += len(line)
 
-    with urllib.request.urlopen(request, timeout=30) as stream:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as stream:
         assert stream.readline() == b": welcome\n"
         stream.readline()
         news(OTHER)

@@ -11,6 +11,7 @@ import zstandard
 from autolog.server.errors import ApiError
 from autolog.server.intake.gathering import Gathered
 from autolog.server.storage.contract import Append
+from tests.waiting import PATIENCE
 
 STORAGES = ["local", "remote"]
 LINE = b'{"type":"metrics","time":2.0,"values":{"loss":0.5},"step":1}\n'
@@ -80,7 +81,7 @@ def test_a_packed_body_may_come_in_any_pieces(server, cut):
     run = run_id(200 + cut)
     data = header(run) + b"".join(LINE.replace(b"0.5", b"%d" % n) for n in range(3000))
     packed = zstandard.ZstdCompressor().compress(data)
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
     path = f"/api/v1/projects/{server.project}/runs/{run}/journals/journal.jsonl?offset=0"
     headers = {"Authorization": f"Bearer {server.admin}", "Content-Encoding": "zstd", "Transfer-Encoding": "chunked"}
     connection.request("POST", path, iter([packed[:cut], packed[cut:-3], packed[-3:]]), headers, encode_chunked=True)
@@ -98,7 +99,7 @@ def test_what_comes_while_threads_are_busy_is_done_together():
         seen.append(list(items))
         if items == [0]:
             begun.set()
-            assert go.wait(30)
+            assert go.wait(PATIENCE)
         return [item * 10 if item != 3 else ValueError("three") for item in items]
 
     async def main():

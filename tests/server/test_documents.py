@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import PATIENCE
+
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "http-api.md").read_text("utf-8")
 
 
@@ -17,7 +19,13 @@ def test_the_client_in_curl(server, tmp_path):
     (script,) = re.findall(r"```sh\n(.*?)```", DOCUMENT, re.DOTALL)
     environment = {**os.environ, "URL": server.url, "TOKEN": server.admin}
     done = subprocess.run(
-        ["sh", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+        ["sh", "-c", script],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     answers = [json.loads(text) for text in re.sub(r"}\s*{", "}\n{", done.stdout).splitlines()]

@@ -10,13 +10,14 @@ import sys
 import pytest
 
 from autolog.server import database
+from tests.waiting import PATIENCE
 
 
 def autolog(*words, **variables):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AUTOLOG")}
     return subprocess.run(
         [sys.executable, "-m", "autolog.cli", "server", *words],
-        capture_output=True, text=True, timeout=60, check=False, env=kept | variables,
+        capture_output=True, text=True, timeout=PATIENCE, check=False, env=kept | variables,
     )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from schemathesis.specs.openapi.checks import (
 
 from autolog.server.app import ENDPOINTS
 from tests.servers import Server
+from tests.waiting import PATIENCE
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 RUNS = [f"20261122-11113{n}-537-9f3c2a8{n}" for n in range(3)]
@@ -169,7 +170,7 @@ def test_the_server_never_fails_and_answers_what_its_document_says(asked, method
         case = data.draw(operation.as_strategy(generation_mode=mode))
         if data.draw(st.integers(0, 3)):
             _meant(case, data, path)
-        answer = case.call(base_url=server.url, session=session, timeout=30)
+        answer = case.call(base_url=server.url, session=session, timeout=PATIENCE)
         case.validate_response(answer, checks=CHECKS)
 
     ask()

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 import zstandard
 
 from autolog.server import tables
+from tests.waiting import PATIENCE
 
 STORAGES = ["local", "remote"]
 RUN = "20261122-111134-537-9f3c2a81"
@@ -236,7 +237,7 @@ def test_a_server_without_users_does_not_start(tmp_path):
     """Also: ``start`` is what is meant where no command is named, with options too."""
     done = subprocess.run(
         [sys.executable, "-m", "autolog.cli", "server", "--data", str(tmp_path), "--port", "0"],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert done.returncode == 1
     assert "autolog server init" in done.stderr

@@ -14,6 +14,7 @@ import time
 import pytest
 
 from tests.servers import RUN, Server
+from tests.waiting import PATIENCE
 
 HEADER = b'{"type":"run","time":1.0,"id":"%s","name":"calm-otter-01","project":"lab"}\n' % RUN.encode()
 LINE = b'{"type":"metrics","time":2.0,"values":{"loss":0.5},"step":1}\n'
@@ -104,7 +105,7 @@ def test_the_log_is_json_and_tells_no_secrets(tmp_path, eventually):
     missing = server.ask("GET", server.address, token=token)
     process, server.process = server.process, None
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert process.wait(PATIENCE) == 0
     log.close()
     process.stderr.close()
     told = [json.loads(line) for line in log.lines]
@@ -133,7 +134,7 @@ def test_an_error_of_the_server_is_in_its_log_under_the_id_that_the_client_got(t
     answer = server.ask("GET", server.address)
     process, server.process = server.process, None
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert process.wait(PATIENCE) == 0
     log.close()
     process.stderr.close()
     assert (answer.status, answer.code) == (500, "internal")
@@ -144,7 +145,7 @@ def test_an_error_of_the_server_is_in_its_log_under_the_id_that_the_client_got(t
 
 def send_until_refused(server, number, sent):
     """Append line after line as a client that keeps its connection; ``sent`` gets the size that was acknowledged."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
     path = f"{server.address}/journals/journal.w{number}.jsonl"
     size, body = 0, HEADER
     try:
@@ -171,7 +172,7 @@ def test_sigterm_finishes_what_was_accepted(own_server):
         time.sleep(0.01)
     process, own_server.process = own_server.process, None
     process.send_signal(signal.SIGTERM)
-    _, told = process.communicate(timeout=30)
+    _, told = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, told
     for thread in threads:
         thread.join()
@@ -204,7 +205,7 @@ def test_a_request_that_has_begun_is_finished_and_the_stream_of_news_ends(own_se
     while part := slow.recv(4096):
         answer += part
     assert b" 200 OK" in answer
-    _, told = process.communicate(timeout=30)
+    _, told = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, told
     assert (own_server.run / "journal.jsonl").read_bytes() == HEADER + LINE
     stream.close()
@@ -223,7 +224,7 @@ def test_readiness_goes_first_and_a_second_signal_ends_at_once(tmp_path):
     assert (ready.status, ready.code) == (503, "stopping")
     assert server.append(HEADER).status == 200  # it goes on taking what comes
     server.process.send_signal(signal.SIGTERM)
-    server.process.communicate(timeout=30)
+    server.process.communicate(timeout=PATIENCE)
     assert server.process.returncode == 128 + signal.SIGTERM
     server.process = None
     assert (server.data / "lab" / RUN / "journal.jsonl").read_bytes() == HEADER
@@ -234,7 +235,7 @@ def test_wrong_options_are_told(tmp_path, words, told):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AUTOLOG")}
     done = subprocess.run(
         [sys.executable, "-m", "autolog.cli", "server", "start", "--data", str(tmp_path / "d"), *words],
-        env=environment, capture_output=True, text=True, timeout=60, check=False,
+        env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert done.returncode == 2
     assert "--log-level or --log-format" in done.stderr

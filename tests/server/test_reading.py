@@ -8,6 +8,7 @@ import urllib.request
 import pytest
 
 from autolog import events
+from tests.waiting import PATIENCE
 
 STORAGES = ["local", "remote"]
 PROJECT_RUNS = [f"20261122-11113{n}-537-9f3c2a8{n}" for n in range(6)]
@@ -162,7 +163,7 @@ def test_news_are_told_live_and_again(filled):
         request = urllib.request.Request(
             f"{filled.url}{filled.base}/live?since={since}", headers={"Authorization": f"Bearer {filled.admin}"}
         )
-        return urllib.request.urlopen(request, timeout=30)
+        return urllib.request.urlopen(request, timeout=PATIENCE)
 
     with listen("") as stream:
         assert stream.readline() == b": welcome\n"

@@ -18,6 +18,7 @@ from autolog.server.storage import tables as storage_tables
 from tests.balancer import Balancer
 from tests.fault_proxy import FaultProxy
 from tests.servers import RUN, Server
+from tests.waiting import PATIENCE
 
 STORAGES = ["remote"]
 HEADER = {"type": "run", "time": 1.0, "name": "calm-otter-01", "project": "lab"}
@@ -100,7 +101,7 @@ class Sender(threading.Thread):
             f"{self.base}?offset={self.acknowledged}", data=data, headers={"Authorization": f"Bearer {self.token}"}
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
                 size = json.loads(answer.read())["size"]
         except urllib.error.HTTPError as error:
             if error.code != 503:
@@ -269,7 +270,7 @@ def test_news_of_one_server_are_told_by_the_other(pair, eventually):
         request = urllib.request.Request(
             f"{server.url}{server.base}/live?since={since}", headers={"Authorization": f"Bearer {server.admin}"}
         )
-        return urllib.request.urlopen(request, timeout=30)
+        return urllib.request.urlopen(request, timeout=PATIENCE)
 
     def event(stream):
         """The next one, as its number, kind and data."""

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from autolog.server import tables
 from autolog.server.upkeep import backup
 from tests.servers import RUN, Server
+from tests.waiting import PATIENCE
 
 HEADER = b'{"type":"run","time":1.0,"id":"%s","name":"calm-otter-01","project":"lab"}\n' % RUN.encode()
 ASSET = b"weights" * 1000
@@ -27,7 +28,7 @@ def line(number):
 def command(server, *words, code=0, data=None):
     done = subprocess.run(
         [sys.executable, "-m", "autolog.cli", "server", *words, "--data", str(data or server.data)],
-        env=server.environment, capture_output=True, text=True, timeout=60, check=False,
+        env=server.environment, capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
@@ -182,7 +183,7 @@ def test_where_runs_are_elsewhere_their_place_has_its_own_backups(tmp_path):
     for word in ("backup", "restore"):
         done = subprocess.run(
             [sys.executable, "-m", "autolog.cli", "server", word, str(tmp_path / "b"), "--database", "postgresql://x/y"],
-            env=environment, capture_output=True, text=True, timeout=60, check=False,
+            env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False,
         )  # fmt: skip
         assert done.returncode == 1
         assert "pg_dump" in done.stderr

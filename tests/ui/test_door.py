@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from tests.browsers import Site
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def visit(site):
 
     def ask(method, path, body=None, **headers):
         port = int(site.url.rpartition(":")[2])
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request(method, path, body, named)
         answer = connection.getresponse()
@@ -108,7 +109,7 @@ def test_runs_come_and_go_and_the_index_survives(recorded, tmp_path, eventually)
     site = Site(tmp_path / "runs", tmp_path / "cache").start()
 
     def ask():
-        connection = http.client.HTTPConnection("127.0.0.1", int(site.url.rpartition(":")[2]), timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", int(site.url.rpartition(":")[2]), timeout=PATIENCE)
         connection.request("GET", "/api/v1/projects", headers={"Authorization": f"Bearer {site.key}"})
         told = json.loads(connection.getresponse().read())["projects"]
         connection.close()
@@ -139,7 +140,7 @@ def test_what_cannot_be_shown_is_said(site, words, tmp_path):
     base = [] if "--dir" in words else ["--dir", str(tmp_path)]
     done = subprocess.run(
         [sys.executable, "-m", "autolog.cli", "ui", "--no-open", *base, *words], env=site.environment,
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert done.returncode == 1
     assert re.search("there is no directory /nowhere|cannot listen on port", done.stderr), done.stderr

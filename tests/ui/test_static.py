@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import autolog.server
+from tests.waiting import PATIENCE
 
 STATIC = Path(autolog.server.__file__).with_name("static")
 FILES = sorted(path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*") if path.is_file())
@@ -18,7 +19,7 @@ KINDS = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf
 
 @pytest.fixture
 def fetch(site):
-    connection = http.client.HTTPConnection("127.0.0.1", int(site.url.rpartition(":")[2]), timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", int(site.url.rpartition(":")[2]), timeout=PATIENCE)
 
     def get(path, **headers):
         named = {name.replace("_", "-"): value for name, value in headers.items()}
