@@ -19,6 +19,7 @@ from autolog.imports import when_imported
 from autolog.integrations import (
     sklearn_classes,
     sklearn_fits,
+    sklearn_live,
     sklearn_metrics,
     sklearn_owner,
     sklearn_predictions,
@@ -54,6 +55,7 @@ class SklearnIntegration:
         later = _Later()
         later.watch("sklearn.metrics", sklearn_metrics.install)
         later.watch("sklearn.model_selection", sklearn_validation.install)
+        later.watch("sklearn.utils.parallel", sklearn_live.install)
         return [
             sklearn_predictions.forget_all,
             later.undo,

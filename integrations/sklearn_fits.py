@@ -144,6 +144,8 @@ def end(fit: Fit, error: BaseException | None) -> None:
             if error is None:
                 _results(fit, told)
         finally:
+            if error is not None and fit.live is not None:
+                fit.live.abandon(error)
             if fit.series is None or error is not None:
                 _close(fit, told, error)
             else:
@@ -156,7 +158,7 @@ def _results(fit: Fit, told: dict[str, Any]) -> None:
         series.calls += 1
         run.step = series.calls
     told |= sklearn_results.attributes(estimator)
-    sklearn_results.record(run, estimator, {} if series is None else series.recorded)
+    sklearn_results.record(run, estimator, {} if series is None else series.recorded, fit.live)
     sklearn_predictions.fitted(estimator, run)
     labels = vars(estimator).get("labels_")
     if labels is not None:

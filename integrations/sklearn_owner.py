@@ -24,9 +24,10 @@ class Open:
         nested: class names of the fits inside; appended to from many threads.
         shared: whether joblib's threads may be working for it.
         details: what a nested call has told of it.
+        live: what is on record of its folds and candidates while it goes on.
     """
 
-    __slots__ = ("details", "estimator", "nested", "run", "shared")
+    __slots__ = ("details", "estimator", "live", "nested", "run", "shared")
 
     def __init__(self, run: Run, estimator: Any) -> None:
         self.run = run
@@ -34,6 +35,7 @@ class Open:
         self.nested: list[str] = []
         self.shared = not _in_joblib_thread()
         self.details: dict[str, Any] = {}
+        self.live: Any = None
 
 
 opened: dict[str | None, Open] = {}

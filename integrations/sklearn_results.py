@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from numbers import Number
 from typing import Any
 
+from autolog.integrations.sklearn_live import Live
 from autolog.integrations.sklearn_search import record_search
 from autolog.run import Run
 
@@ -34,13 +35,14 @@ def attributes(estimator: Any) -> dict[str, Any]:
     }
 
 
-def record(run: Run, estimator: Any, recorded: dict[str, int]) -> None:
+def record(run: Run, estimator: Any, recorded: dict[str, int], live: Live | None = None) -> None:
     """Write scores, curves, and for a search its candidates.
 
     Args:
         run: takes them.
         estimator: the fitted estimator.
         recorded: how many values of each curve are on record from earlier fits that this one goes on with.
+        live: what is on record already of a search's candidates.
     """
     fitted = vars(estimator)
     scores = {name: fitted[name] for name in _SCORES if name in fitted}
@@ -55,7 +57,7 @@ def record(run: Run, estimator: Any, recorded: dict[str, int]) -> None:
             run.captured_metrics({name: value}, step=iteration)
         recorded[name] = len(values)
     if isinstance(fitted.get("cv_results_"), Mapping):
-        record_search(run, fitted)
+        record_search(run, fitted, live)
     if any(kind.__module__ == "skorch.net" for kind in type(estimator).__mro__):
         recorded["history_"] = _record_epochs(run, fitted.get("history_"), recorded.get("history_", 0))
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from autolog import config
+from autolog.integrations.sklearn_live import FINISHED, Live, open_candidate
 from autolog.run import Run
 
 __all__ = ["record_search"]
@@ -13,12 +14,13 @@ __all__ = ["record_search"]
 _TOLD = ("best_index_", "n_splits_", "refit_time_", "n_candidates_", "n_resources_")
 
 
-def record_search(run: Run, fitted: Mapping[str, Any]) -> None:
+def record_search(run: Run, fitted: Mapping[str, Any], live: Live | None = None) -> None:
     """Write ``cv_results_`` and what was found best.
 
     Args:
         run: the search's child run.
         fitted: the attributes of the search.
+        live: what is on record already, written while the search went on.
     """
     if isinstance(best := fitted.get("best_params_"), Mapping):
         run.log_params({"best_params_": best}, "sklearn.search")
@@ -27,13 +29,18 @@ def record_search(run: Run, fitted: Mapping[str, Any]) -> None:
     candidates = list(results.get("params", ()))
     count = len(candidates) or max((len(column) for column in columns.values()), default=0)
     order = _best_first(columns, count)
-    shown = order[: config.settings().search_candidates] if candidates else []
+    live = live or Live()
+    shown = {*live.runs, *order[: config.settings().search_candidates]} if candidates else set()
     told = {"candidates": count, "candidates_as_runs": len(shown)}
     told |= {name: fitted[name] for name in _TOLD if name in fitted}
     run.log_fact("search", told)
     run.log_table("cv_results_", _table(columns, candidates))
+    if live.rows:
+        run.log_fact(FINISHED, {"all": "cv_results_"})
     for index in sorted(shown):
-        _candidate(run, index, candidates[index], {name: column[index] for name, column in columns.items()})
+        child = live.runs.get(index) or open_candidate(run, index, candidates[index])
+        values = {name: column[index] for name, column in columns.items()}
+        _results(child, values, live.folds.get(index, set()))
 
 
 def _table(columns: Mapping[str, Any], candidates: list[Any]) -> dict[str, Any]:
@@ -49,11 +56,8 @@ def _best_first(columns: Mapping[str, Any], count: int) -> list[int]:
     return order if ranks is None else sorted(order, key=lambda index: ranks[index])
 
 
-def _candidate(run: Run, index: int, params: Any, values: Mapping[str, Any]) -> None:
-    """One candidate: its parameters, the score of each fold at the fold's number, and the rest as it is."""
-    child = run.open_child(f"candidate {index}", "candidate", "sklearn")
-    if isinstance(params, Mapping):
-        child.log_params(params, "sklearn.candidate")
+def _results(child: Run, values: Mapping[str, Any], known: set[int]) -> None:
+    """One candidate: the score of each fold that is not on record, at the fold's number, and the rest as it is."""
     folds: dict[int, dict[str, Any]] = {}
     rest: dict[str, Any] = {}
     for name, value in values.items():
@@ -63,6 +67,7 @@ def _candidate(run: Run, index: int, params: Any, values: Mapping[str, Any]) -> 
         else:
             rest[name] = value
     for number, scores in sorted(folds.items()):
-        child.captured_metrics(scores, step=number)
+        if number not in known:
+            child.captured_metrics(scores, step=number)
     child.captured_metrics(rest)
     child.close_child()

@@ -113,15 +113,16 @@ def _record(one: Open, call: Call, result: Any) -> None:
         run.log_histogram("permutation_scores", scores)
     else:
         folds = result if isinstance(result, Mapping) else one.details or {"test_score": result}
-        _folds(run, folds)
+        _folds(run, folds, set() if one.live is None else one.live.folds[0])
 
 
-def _folds(run: Run, columns: Mapping[str, Any]) -> None:
-    """The values of each fold at its number, and autolog's own mean and deviation of the scores."""
+def _folds(run: Run, columns: Mapping[str, Any], known: set[int]) -> None:
+    """The values of each fold that is not on record, at its number; autolog's own mean and deviation of the scores."""
     scores = {name: column for name, column in columns.items() if getattr(column, "ndim", 0) == 1}
     scores = {name: column for name, column in scores.items() if column.dtype.kind in "iuf"}
     for fold in range(max(map(len, scores.values()), default=0)):
-        run.captured_metrics({name: column[fold] for name, column in scores.items()}, step=fold)
+        if fold not in known:
+            run.captured_metrics({name: column[fold] for name, column in scores.items()}, step=fold)
     for name, column in scores.items():
         if not name.endswith("_time"):
             run.captured_metrics({f"autolog/mean_{name}": column.mean(), f"autolog/std_{name}": column.std()})

@@ -95,6 +95,13 @@ def test_the_best_candidates_are_runs_and_all_are_in_the_table(autolog_run):
     assert fit.facts["search"]["candidates"] == 5
     rows = table(recording, fit, "cv_results_")
     assert [row["param_C"] for row in rows] == [params["C"] for params in search.cv_results_["params"]]
+    finished = [record for record in fit.records if getattr(record, "name", "") == "finished_candidates"]
+    assert [record.value[0]["candidate"] for record in finished if record.append] == [0, 1, 2, 3, 4]
+    assert finished[-1].value == {"all": "cv_results_"}
+    (first,) = finished[0].value
+    assert first["params"] == search.cv_results_["params"][0]
+    assert first["test_score"] == [search.cv_results_[f"split{fold}_test_score"][0] for fold in (0, 1)]
+    assert "finished_candidates" not in [asset.name for asset in fit.assets]
 
 
 def test_halving_has_a_row_for_each_iteration(autolog_run):
@@ -123,6 +130,53 @@ def test_several_scores(autolog_run):
     fit, first, _ = told(autolog_run.read()).children
     assert first.series("test_f1_macro")[1] == (1, search.cv_results_["split1_test_f1_macro"][0])
     assert fit.series("best_score_") == [(0, search.best_score_)]
+
+
+class Fragile(SVC):
+    """An estimator that can not be fitted with some data or parameters."""
+
+    def fit(self, X, y):
+        if self.C == 3.0 or (self.C == 2.0 and len(X) == 100):
+            raise ValueError("no")
+        return super().fit(X, y)
+
+
+FOLDS = [(np.arange(100), np.arange(100, 150)), (np.arange(50, 149), np.arange(50))]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
+@pytest.mark.parametrize("most", [30, 1])
+def test_a_candidate_whose_fits_fail(autolog_run, most):
+    autolog.configure(search_candidates=most)
+    try:
+        search = GridSearchCV(Fragile(), {"C": [1.0, 2.0, 3.0]}, cv=FOLDS, error_score=-1.0).fit(X, Y)
+    finally:
+        autolog.configure(search_candidates=None)
+    recording = told(autolog_run.read())
+    candidates = {child.params["C"]: child for child in recording.children if child.kind == "candidate"}
+    for index, value in enumerate((1.0, 2.0, 3.0) if most == 30 else (1.0,)):
+        folds = [search.cv_results_[f"split{fold}_test_score"][index] for fold in (0, 1)]
+        assert sorted(candidates.pop(value).series("test_score")) == list(enumerate(folds))
+    assert not candidates
+    rows = [row for record in recording.records if getattr(record, "append", False) for row in record.value]
+    if most == 1:
+        whole, half, _ = [search.cv_results_[f"split{fold}_test_score"] for fold in (0, 1)][1].tolist()
+        assert rows[0]["test_score"][1] == whole
+        assert rows[1:] == [
+            {"candidate": 1, "params": {"C": 2.0}, "test_score": [None, half]},
+            {"candidate": 2, "params": {"C": 3.0}},
+        ]
+    else:
+        assert not rows
+
+
+def test_a_search_that_fails(autolog_run):
+    with pytest.raises(ValueError, match="no"):
+        GridSearchCV(Fragile(), {"C": [1.0, 2.0]}, cv=[FOLDS[1], FOLDS[0]], error_score="raise").fit(X, Y)
+    search, first, second = told(autolog_run.read()).children
+    assert [child.status for child in (search, first, second)] == ["failed", "completed", "failed"]
+    assert [step for step, _ in first.series("test_score")] == [0, 1]
+    assert [step for step, _ in second.series("test_score")] == [0]
 
 
 @pytest.mark.parametrize("jobs", [None, 2], ids=["here", "processes"])
