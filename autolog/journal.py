@@ -47,8 +47,14 @@ def journal_name(role: str, rank: int = 0, pid: int = 0) -> str:
 
 def journals(directory: Path) -> list[Path]:
     """All journals of a run, the main one first, those of the nodes (``system*.jsonl``) last."""
-    found = sorted(directory.glob("journal*.jsonl"), key=lambda path: (path.name != MAIN, path.name))
-    return found + sorted(directory.glob("system*.jsonl"), key=lambda path: (path.name != SYSTEM, path.name))
+    try:
+        names = os.listdir(directory)  # noqa: PTH208  a Path each costs more than the look
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []
+    names = [name for name in names if name.endswith(".jsonl")]
+    found = sorted((name != MAIN, name) for name in names if name.startswith("journal"))
+    found += sorted((name != SYSTEM, name) for name in names if name.startswith("system"))
+    return [directory / name for _, name in found]
 
 
 def is_system(name: str) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-__all__ = ["FILE", "DatabaseError", "connect", "is_postgres", "locked", "masked", "migrate", "revision"]
+__all__ = [
+    "FILE", "DatabaseError", "connect", "is_postgres", "locked", "locked_if_free", "masked", "migrate", "revision",
+]  # fmt: skip
 
 FILE = "server.sqlite"
 _SQLITE_CONNECTIONS = 40
@@ -131,6 +133,24 @@ def locked(engine: sa.Engine, *name: str) -> Iterator[sa.Connection]:
         else:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         yield connection
+
+
+@contextmanager
+def locked_if_free(
+    engine: sa.Engine, kind: str, names: Sequence[tuple[str, str]]
+) -> Iterator[tuple[sa.Connection, list[tuple[str, str]]]]:
+    """A transaction of many names, as of :func:`locked` with ``kind`` and each; which of them it has: those that no
+    other one holds. Where it is SQLite: all.
+    """
+    with engine.connect() as connection, connection.begin():
+        if is_postgres(engine):
+            texts = {"/".join((kind, *name)): name for name in names}
+            text = sa.func.unnest(sa.literal(list(texts), sa.ARRAY(sa.Text))).column_valued("text")
+            free = sa.func.pg_try_advisory_xact_lock(sa.func.hashtextextended(text, _LOCK))
+            yield connection, [texts[each] for each in connection.execute(sa.select(text).where(free)).scalars()]
+        else:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection, list(names)
 
 
 def revision(engine: sa.Engine) -> str | None:

@@ -11,19 +11,19 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 
-from autolog.journal import is_edits, journals
 from autolog.server import database, tables
 from autolog.server.errors import ApiError
+from autolog.server.index.filling import fill
 from autolog.server.index.news_feed import tell
 from autolog.server.index.rows import index_rows
+from autolog.server.index.seeing import see
 from autolog.server.storage.contract import Storage
-from autolog.store import fold, reader, summary
+from autolog.store import fold
 from autolog.store.layout import Place
 from autolog.store.summary import RunSummary
 
@@ -36,6 +36,8 @@ _TRIES = 5
 """As often a run is read again that another server indexes at the same time."""
 _AGAIN = 5.0
 """Seconds after which a run is looked at again where the database or the storage could not be reached."""
+_AGAIN_AT_LAST = 600.0
+"""The same for one that fails again and again: each time twice as long, up to this."""
 _RUNNING_EVERY = 20.0
 """Seconds after which runs that seem to run are looked at without news: their heartbeats may have stopped."""
 
@@ -51,24 +53,13 @@ def refresh(engine: sa.Engine, storage: Storage, place: Place) -> RunSummary:
     """
     for _ in range(_TRIES):
         known = _known(engine, place)
-        stamp = storage.stamp(place)
-        with storage.directory(place) as directory:
-            state = reader.read_state(directory, known.state)
-            seen = summary.summarize(state, directory, heard=_heard(directory))
-        for one in summary.descendants(seen):
-            one.directory = ""  # where a server keeps them is nobody else's business
+        stamp, seen, state = see(storage, place, storage.stamp(place), known.state)
         if (stamp, seen.status) == (known.stamp, known.status):
             break
         rows = index_rows(place, seen, stamp, fold.dump_state(state))
         if _write(engine, storage, place, known, rows):
             break
     return seen
-
-
-def _heard(directory: Path) -> float:
-    """When bytes of a run came in last, by this machine's clock: those of its sender may be wrong."""
-    times = [path.stat().st_mtime for path in journals(directory) if not is_edits(path.name)]
-    return max(times, default=0.0)
 
 
 def remove(engine: sa.Engine, place: Place) -> None:
@@ -157,6 +148,8 @@ class Indexer(threading.Thread):
         """Runs to be looked at, and when at the earliest."""
         self._looked: dict[Place, float] = {}
         """When runs were looked at last."""
+        self._failed: dict[Place, int] = {}
+        """How often in turn runs could not be indexed, for reasons of their own."""
         self._ended = False
 
     def changed(self, *places: Place) -> None:
@@ -164,7 +157,8 @@ class Indexer(threading.Thread):
         with self._news:
             now = time.monotonic()
             for place in places:
-                self._waiting.setdefault(place, max(now, self._looked.get(place, 0.0) + _REST))
+                soon = max(now, self._looked.get(place, 0.0) + _REST)
+                self._waiting[place] = min(soon, self._waiting.get(place, soon))  # also of one that has failed
             self._news.notify()
 
     def lag(self) -> tuple[int, float]:
@@ -219,12 +213,21 @@ class Indexer(threading.Thread):
             self._refresh(place)
         except (sa.exc.OperationalError, ApiError) as problem:
             logging.getLogger("autolog.server").warning("cannot index %s/%s now: %s", *place, problem)
-            with self._news:
-                self._waiting[place] = time.monotonic() + _AGAIN
+            self._look_again(place, _AGAIN)
             return
-        except Exception:  # one run's trouble must not end the thread; the run stays as it was indexed
+        except Exception:  # one run's trouble must not end the thread; the run stays as it was indexed, for a while
             logging.getLogger("autolog.server").exception("cannot index %s/%s", *place)
+            failed = self._failed[place] = self._failed.get(place, -1) + 1
+            self._look_again(place, min(_AGAIN * 2 ** min(failed, 10), _AGAIN_AT_LAST))
             return
+        self._failed.pop(place, None)
+        self._tell(place)
+
+    def _look_again(self, place: Place, after: float) -> None:
+        with self._news:
+            self._waiting.setdefault(place, time.monotonic() + after)
+
+    def _tell(self, place: Place) -> None:
         for listener in self.listeners:
             listener(place)
 
@@ -248,11 +251,21 @@ class Indexer(threading.Thread):
         found = dict(self._storage.places())
         for place in known.keys() - found.keys():
             remove(self._engine, place)
-        for place, stamp in sorted(found.items(), key=lambda item: item[0][1], reverse=True):  # the newest first
-            if self._ended:
+        changed = [each for each in found.items() if known.get(each[0]) != each[1]]
+        changed.sort(key=lambda item: item[0][1], reverse=True)  # the newest first
+        for filled in fill(self._engine, self._storage, (each for each in changed if each[0] not in known)):
+            for place in filled.written:
+                self._tell(place)
+            if not self._looked_at(filled.left):
                 return
-            if known.get(place) != stamp:
+        self._looked_at([place for place, _ in changed if place in known])
+
+    def _looked_at(self, places: list[Place]) -> bool:
+        """Look at runs one by one; whether the thread is to go on."""
+        for place in places:
+            if not self._ended:
                 self._look(place)
+        return not self._ended
 
     @staticmethod
     def _reached(work: Callable[[], None]) -> bool:

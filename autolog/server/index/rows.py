@@ -8,7 +8,7 @@ from autolog.store import conditions, entries, schema
 from autolog.store.layout import Place
 from autolog.store.summary import RunSummary
 
-__all__ = ["as_indexed", "index_rows"]
+__all__ = ["as_indexed", "index_entries", "index_rows"]
 
 _LONGEST_KEY = 1500
 """Bytes of a name: PostgreSQL's indexes hold no longer ones. The journals, and the run itself, have all of it."""
@@ -19,6 +19,14 @@ def index_rows(place: Place, seen: RunSummary, stamp: str, state: bytes) -> dict
 
     Texts are told without U+0000, which PostgreSQL does not take, and with lone surrogates replaced.
     """
+    return {
+        table: [dict(zip(_NAMES[table], row, strict=True)) for row in rows]
+        for table, rows in index_entries(place, seen, stamp, state).items()
+    }
+
+
+def index_entries(place: Place, seen: RunSummary, stamp: str, state: bytes) -> dict[str, list[tuple[Any, ...]]]:
+    """The same, by position, in the order of :data:`autolog.store.schema.TABLES`."""
     fields, metrics = entries.entries_of(seen)
     run = (
         seen.id, seen.name, place[0], seen.parent, seen.status, seen.note, float(seen.archived), seen.started_at,
@@ -34,15 +42,18 @@ def index_rows(place: Place, seen: RunSummary, stamp: str, state: bytes) -> dict
     return {name: _rows(name, place, found) for name, found in values.items()}
 
 
-def _rows(table: str, place: Place, found: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
-    columns = schema.TABLES[table]
+_NAMES = {table: [column.name for column in columns] for table, columns in schema.TABLES.items()}
+_KEYS = {table: sum(column.key for column in columns) for table, columns in schema.TABLES.items()}
+"""How many columns of a table are its key: the first ones."""
+
+
+def _rows(table: str, place: Place, found: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    own = _KEYS[table] - len(place)
+    run = tuple(_held(name, key=True) for name in place)
     rows = {}
     for values in found:
-        row = {
-            column.name: _held(value, key=column.key)
-            for column, value in zip(columns, (*place, *values), strict=True)
-        }  # fmt: skip
-        rows[tuple(row[column.name] for column in columns if column.key)] = row
+        key = tuple([_held(value, key=True) for value in values[:own]])
+        rows[key] = (*run, *key, *[_held(value, key=False) for value in values[own:]])
     return list(rows.values())
 
 
