@@ -116,14 +116,7 @@ class Lab:
 
     def beside(self) -> list[int]:
         """Processes beside the trainings: sidecars, those that are just starting, and what starts them again."""
-        return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and self._is_beside(entry)]
-
-    def _is_beside(self, entry: Path) -> bool:
-        try:
-            command = (entry / "cmdline").read_bytes()
-        except OSError:
-            return False
-        return b"sidecar/__main__.py" in command and os.fsencode(self.runs) in command
+        return beside(self.runs)
 
     def settle(self, *, begun: bool = False) -> None:
         """Wait until no sidecar of these runs is left; with ``begun``, each run has one, which may just be starting."""
@@ -151,6 +144,19 @@ class Lab:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         assert not left, f"sidecars were left behind: {left}"
+
+
+def beside(runs: Path) -> list[int]:
+    """Sidecars of runs in that directory, those that are just starting, and what starts them again."""
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and _is_beside(entry, runs)]
+
+
+def _is_beside(entry: Path, runs: Path) -> bool:
+    try:
+        command = (entry / "cmdline").read_bytes()
+    except OSError:
+        return False
+    return b"sidecar/__main__.py" in command and os.fsencode(runs) in command
 
 
 def is_alive(pid: int) -> bool:

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.labs import beside
+from tests.waiting import PATIENCE, until
+
 # Parts put together at run time, so that no scanner takes this file for a leak.
 CANARIES = {
     "argv_pair": "canary-Argv-pair-1",
@@ -98,18 +101,18 @@ def recorded(tmp_path: Path) -> Path:
     ]
     done = subprocess.run(
         command, cwd=project, env=environment, input="\n".join(typed) + "\n", capture_output=True, text=True,
-        timeout=120, check=False,
+        timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert done.returncode == 1, done.stderr
     assert "RuntimeError: login failed" in done.stderr
     assert CANARIES["console_shape"] in done.stdout  # what the person sees is untouched
+    until(lambda: not beside(runs))  # the sidecar has written its facts, and nothing changes any more
     return runs
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="waits for the sidecar by its lock")
+@pytest.mark.skipif(sys.platform != "linux", reason="waits for the sidecar as it is in /proc")
 def test_no_secret_in_any_stored_byte(recorded: Path) -> None:
     (run,) = [path.parent for path in recorded.rglob("journal.jsonl")]
-    _wait_for(run, b'"name":"untracked"')
     everything = {path: path.read_bytes() for path in recorded.rglob("*") if path.is_file()}
     for path, content in everything.items():
         for name, canary in CANARIES.items():
@@ -131,22 +134,8 @@ def test_no_secret_in_any_stored_byte(recorded: Path) -> None:
         assert place in places, places
 
 
-def _wait_for(run: Path, text: bytes) -> None:
-    """The sidecar gathers its facts beside the run; it may finish them after it."""
-    import time
-
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        system = run / "system.jsonl"
-        if system.exists() and text in system.read_bytes() and b'"packages"' in system.read_bytes():
-            return
-        time.sleep(0.1)
-    raise AssertionError("the sidecar has not written the fact")
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="waits for the sidecar by its lock")
+@pytest.mark.skipif(sys.platform != "linux", reason="waits for the sidecar as it is in /proc")
 def test_everything_stored_is_private_to_the_user(recorded: Path) -> None:
     (run,) = [path.parent for path in recorded.rglob("journal.jsonl")]
-    _wait_for(run, b'"name":"untracked"')
     for path in [recorded, *run.rglob("*")]:
         assert path.stat().st_mode & 0o077 == 0, path

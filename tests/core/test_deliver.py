@@ -61,7 +61,7 @@ LOGS = """
 
 
 def test_every_byte_arrives_after_failures(lab, third_party):
-    done = lab.run(LOGS, AUTOLOG_EXIT_WAIT="20")
+    done = lab.run(LOGS, AUTOLOG_EXIT_WAIT="100")
     assert done.stderr == ""
     for path in journal.journals(lab.only()):
         assert (third_party / path.name).read_bytes() == path.read_bytes()
@@ -75,7 +75,7 @@ def test_every_byte_arrives_after_failures(lab, third_party):
 
 def test_hanging_backend_holds_up_nothing(lab, third_party):
     """The other backend gets everything, the process ends in its time and says what remains, the sidecar too."""
-    done = lab.run(LOGS, AUTOLOG_BACKEND="local,hanging,mirror", AUTOLOG_EXIT_WAIT="0.2")
+    done = lab.run(LOGS, AUTOLOG_BACKEND="local,hanging,mirror", AUTOLOG_EXIT_WAIT="1")
     assert done.returncode == 0
     assert "not everything has reached" in done.stderr
     assert "hanging" in done.stderr
@@ -87,7 +87,7 @@ def test_hanging_backend_holds_up_nothing(lab, third_party):
 
 
 def test_unknown_backend_is_said_on_the_run(lab):
-    lab.run(LOGS, AUTOLOG_BACKEND="local,nosuch", AUTOLOG_EXIT_WAIT="0.2")
+    lab.run(LOGS, AUTOLOG_BACKEND="local,nosuch", AUTOLOG_EXIT_WAIT="0.7")
     assert "there is no backend 'nosuch'" in str(lab.summary().health)
 
 

@@ -60,6 +60,7 @@ def test_handled_errors_of_a_test_runner_are_no_failure(lab):
         import pytest
         assert pytest.main(["-q", "-p", "no:cacheprovider", {str(path)!r}]) == 1
         """,
+        PYTEST_DISABLE_PLUGIN_AUTOLOAD="1",  # they take seconds to come
     )
     assert done.returncode == 0
     summary = lab.summary()
