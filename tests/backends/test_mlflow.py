@@ -165,9 +165,9 @@ def test_failures_are_told(lab, client):
 
 def test_a_deleted_experiment_is_said(lab, client):
     client.delete_experiment(client.create_experiment("lab"))
-    done = lab.run("import autolog\nautolog.log_metric('a', 1)\nautolog.finish()", AUTOLOG_EXIT_WAIT="4")
+    done = lab.run("import autolog\nautolog.log_metric('a', 1)\nautolog.finish()", AUTOLOG_EXIT_WAIT="20")
     assert done.returncode == 0
-    assert "was deleted" in progress.states(lab.only())["mlflow"].error
+    assert "was deleted" in lab.delivery("mlflow").error
 
 
 def test_beside_the_programs_own_use_of_mlflow(lab, client):

@@ -50,7 +50,7 @@ def test_mlflow_behind_a_bad_network(lab, tracking, mlflow_proxy, mode):
     lab.settle(begun=True)
     lab.environment["AUTOLOG_EXIT_WAIT"] = "20"
     lab.autolog("sync")
-    assert progress.states(lab.only())["mlflow"].done
+    assert lab.delivery("mlflow").done
     (run,) = [run for run in runs(client) if run.info.run_name == f"behind-{mode}"]
     assert history(client, run, "loss") == [(n, 1 / (n + 1)) for n in range(2500)]
     assert run.info.status == "FINISHED"
@@ -64,7 +64,7 @@ def test_one_of_several_backends_is_broken(lab, server):
     client = connect(lab, f"sqlite:///{lab.folder}/mlflow.db")
     lab.environment |= {
         "AUTOLOG_BACKEND": "local,http,mlflow", "AUTOLOG_URL": "http://127.0.0.1:1", "AUTOLOG_TOKEN": server.admin,
-        "AUTOLOG_EXIT_WAIT": "5",
+        "AUTOLOG_EXIT_WAIT": "10",
     }  # fmt: skip
     lab.run(TRAINS)
     states = progress.states(lab.only())
@@ -74,7 +74,7 @@ def test_one_of_several_backends_is_broken(lab, server):
     assert len(history(client, run, "loss")) == 2500
     lab.environment["AUTOLOG_URL"] = server.url
     lab.autolog("sync")
-    assert progress.states(lab.only())["http"].done
+    assert lab.delivery().done
     there = server.data / "lab" / lab.only().name / "journal.jsonl"
     assert there.read_bytes() == (lab.only() / "journal.jsonl").read_bytes()
 
@@ -90,7 +90,7 @@ def test_values_beyond_mlflow_are_counted(lab):
         autolog.log_params({"long": "x" * 6500})
         """
     )
-    changed = progress.states(lab.only())["mlflow"].changed
+    changed = lab.delivery("mlflow").changed
     assert changed["infinite values stand as the largest number that MLflow holds"] == 1
     assert changed["steps beyond 64 bits stand as the largest that MLflow holds"] == 1
     assert sum(count for what, count in changed.items() if "longer than 6000" in what) == 1

@@ -87,7 +87,7 @@ def test_random_histories_with_real_kills(lab, sent, shared_proxy, seed):
     training.kill()
     training.wait()
     shared_proxy.mode = chance.choice(["refuse", "reset", "500"])
-    lab.until(lambda: not is_alive(sidecar) or bool(progress.states(lab.only())["http"].error))
+    lab.until(lambda: not is_alive(sidecar) or bool(lab.delivery().error))
     told = account(lab)
     records, _ = stored(lab, sent)
     assert told["records"]["delivered"] <= len(records)  # it may have more than was acknowledged

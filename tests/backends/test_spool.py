@@ -35,7 +35,8 @@ def delivered(lab):
 
 def test_without_local_the_directory_goes_once_all_is_there(lab, sent):
     lab.environment["AUTOLOG_BACKEND"] = "http"
-    process = lab.start("import autolog\nrun = autolog.start_run()\nprint(run.id)\n" + TRAINS)
+    script = "import autolog\nrun = autolog.start_run()\nprint(run.id)\n" + TRAINS
+    process = lab.start(script, AUTOLOG_EXIT_WAIT="100")
     out, err = process.communicate(timeout=PATIENCE)
     lab.until(lambda: not list(lab.runs.glob("lab/2*")))
     assert (process.returncode, err) == (0, "")
@@ -47,7 +48,7 @@ def test_without_local_the_directory_goes_once_all_is_there(lab, sent):
 def test_without_local_the_directory_stays_until_then(lab, sent):
     lab.environment |= {"AUTOLOG_BACKEND": "http", "AUTOLOG_URL": "http://127.0.0.1:1", "AUTOLOG_EXIT_WAIT": "0.2"}
     lab.run(TRAINS)
-    assert progress.states(lab.only())["http"].spool
+    assert lab.delivery().spool
     assert "1 runs wait" in lab.autolog("doctor", "--quick", code=1)
     lab.environment |= {"AUTOLOG_URL": sent.url, "AUTOLOG_EXIT_WAIT": "10"}
     lab.autolog("sync")
@@ -70,7 +71,7 @@ def test_the_next_runs_sidecar_delivers_what_was_left_and_how_it_ended(lab, sent
     lab.run(TRAINS, AUTOLOG_BACKEND="local")  # meant for nobody else
     first, kept = lab.directories()
     lab.run(TRAINS)
-    lab.until(lambda: progress.states(first)["http"].done)
+    lab.until(lambda: progress.states(first).get("http", progress.State()).done)
     assert progress.states(kept) == {}
     assert not (sent.data / "lab" / kept.name).exists()
     assert (sent.data / "lab" / first.name / journal.MAIN).read_bytes() == (first / journal.MAIN).read_bytes()
@@ -142,11 +143,18 @@ def test_progress_is_shown_on_a_terminal_and_erased(lab):
 
 def test_ctrl_c_ends_the_wait(lab):
     lab.environment |= {"AUTOLOG_BACKEND": "local,http", "AUTOLOG_URL": "http://127.0.0.1:1"}
-    script = TRAINS + "\nimport atexit\natexit.register(print, 'over', flush=True)"
-    process = lab.start(script, AUTOLOG_EXIT_WAIT="60")
-    assert process.stdout.readline() == "over\n"
-    lab.until(lambda: any(b'"end"' in path.read_bytes() for path in lab.runs.glob("lab/*/journal.jsonl")))
-    time.sleep(0.3)  # into the wait, or a little before it
+    waits = """
+import time
+from autolog.sidecar import leaving
+class clock:
+    monotonic = time.monotonic
+    def sleep(seconds):
+        print("waiting", flush=True)
+        time.sleep(seconds)
+leaving.time = clock
+"""
+    process = lab.start(TRAINS + waits, AUTOLOG_EXIT_WAIT="60", AUTOLOG_DISABLE="console")
+    assert process.stdout.readline() == "waiting\n"
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=PATIENCE)
     assert "delivers what is left" in err

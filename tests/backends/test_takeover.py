@@ -176,7 +176,7 @@ def test_one_that_is_killed_while_it_delivers_the_rest_tells_the_end_once(lab, s
     training = begin(lab, SILENT)
     training.kill()
     training.wait()
-    lab.until(lambda: system(lab, events.Exit) and "500" in progress.states(directory_of(lab))["http"].error)
+    lab.until(lambda: system(lab, events.Exit) and "500" in lab.delivery().error)
     os.kill(sidecars(lab)[-1], signal.SIGKILL)
     lab.until(lambda: len(sidecars(lab)) == 2)
     shared_proxy.mode = "pass"
