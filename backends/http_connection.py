@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import email.utils
 import gzip
+import ssl
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -150,6 +151,8 @@ class Connection:
         if status in _MOVED:
             where = answer.headers.get("Location", "nowhere")
             raise Refused(status, {"message": f"it sends on to {where}: should the setting `url` begin like that?"})
+        if status == 407:
+            raise Unreachable("the proxy on the way asks for a name and a password: do they stand in HTTP_PROXY?")
         error = _error_of(answer)
         if status in (429, 503) and (seconds := retry_after(answer.headers.get("Retry-After", ""))) is not None:
             raise Later(seconds, f"the server asks for a pause ({status}: {error.get('message')})")
@@ -164,9 +167,10 @@ class Connection:
 
 def _was_idle(error: requests.ConnectionError) -> bool:
     """Whether the other end closed the connection before it said anything, as it does with one that was idle."""
-    if isinstance(error, (requests.exceptions.SSLError, requests.exceptions.ProxyError, requests.Timeout)):
+    if isinstance(error, (requests.exceptions.ProxyError, requests.Timeout)):
         return False
-    return any(isinstance(part, (ConnectionResetError, BrokenPipeError)) for part in causes(error))
+    closed = (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+    return any(isinstance(part, closed) for part in causes(error))
 
 
 def retry_after(text: str) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from urllib.parse import urlsplit
 
 import requests
@@ -55,19 +54,31 @@ def _cause(error: BaseException) -> str:
 
 def _untrusted(url: str, error: BaseException) -> str:
     """Which certificate is not trusted, by its fingerprint, and how to trust it."""
-    import hashlib
     import ssl
 
     address = urlsplit(url)
     reason = next((part.verify_message for part in causes(error) if isinstance(part, ssl.SSLCertVerificationError)), "")
     if not reason:
         return f"{address.netloc} does not speak TLS as it should: {_cause(error)}"
-    mark = ""
-    with contextlib.suppress(OSError, ValueError):
-        pem = ssl.get_server_certificate((address.hostname or "", address.port or 443), timeout=TIMEOUT[0])
-        digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest().upper()
-        mark = " with the SHA-256 fingerprint " + ":".join(digest[at : at + 2] for at in range(0, 64, 2))
+    mark = " (through a proxy)" if _by_proxy(url) else _fingerprint(address.hostname or "", address.port or 443)
     return (
         f"the certificate of {address.netloc}{mark} is not trusted: {reason}. If it is the right one, name a file with "
         f"it, or with that of its authority, in the setting `ca_bundle` or the variable REQUESTS_CA_BUNDLE"
     )
+
+
+def _by_proxy(url: str) -> bool:
+    """Whether somebody stands in between, who may show a certificate of its own."""
+    return bool(requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url)))
+
+
+def _fingerprint(host: str, port: int) -> str:
+    import hashlib
+    import ssl
+
+    try:
+        pem = ssl.get_server_certificate((host, port), timeout=TIMEOUT[0])
+    except (OSError, ValueError):  # it is not there any more
+        return ""
+    digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest().upper()
+    return " with the SHA-256 fingerprint " + ":".join(digest[at : at + 2] for at in range(0, 64, 2))

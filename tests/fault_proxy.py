@@ -19,13 +19,18 @@ _ANSWERS = {
 }
 
 
+_IDLE = 5
+"""Times 50 ms after which a connection is closed that nothing has moved over."""
+
+
 class FaultProxy:
     """Listens on a port of its own and passes connections on to a target.
 
     Attributes:
         mode: what new connections meet: ``pass``, ``refuse`` (nobody listens), ``reset``, ``hang`` (accepted, never
             answered), ``slow``, ``cut`` (the request is cut off in its body), ``cut_answer`` (the server does its
-            work, its answer is lost), ``500``, ``429``, ``html`` (somebody else answers).
+            work, its answer is lost), ``idle`` (closed once nothing has moved for a moment), ``500``, ``429``,
+            ``html`` (somebody else answers).
         connections: how many have come.
     """
 
@@ -107,14 +112,18 @@ class FaultProxy:
 
     def _pump(self, source: socket.socket, target: socket.socket, limit: int | None, mode: str) -> None:
         """Copy until the source ends; with a limit: after so many bytes both ends are closed."""
-        passed = 0
+        passed = silent = 0
         source.settimeout(0.05)
         try:
             while not self._closing.is_set():
                 try:
                     data = source.recv(4096)
                 except TimeoutError:
+                    silent += 1
+                    if mode == "idle" and silent > _IDLE and passed:
+                        break
                     continue
+                silent = 0
                 if not data:
                     break
                 if mode == "slow":

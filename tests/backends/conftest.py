@@ -4,14 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.behind_tls import certificate, tls
 from tests.fault_proxy import FaultProxy
+from tests.forward_proxy import ForwardProxy
 from tests.labs import lab
 from tests.servers import Server, elsewhere, eventually, own_server, server, shared_server, storage_kind
 from tests.stores import bucket, postgres
 
 __all__ = [
-    "bucket", "elsewhere", "eventually", "lab", "own_server", "postgres", "proxy", "server", "shared_proxy",
-    "shared_server", "storage_kind",
+    "bucket", "certificate", "elsewhere", "eventually", "forward_proxy", "lab", "own_server", "postgres", "proxy",
+    "server", "shared_proxy", "shared_server", "storage_kind", "tls",
 ]  # fmt: skip
 
 
@@ -27,5 +29,13 @@ def proxy(own_server: Server) -> Iterator[FaultProxy]:
 def shared_proxy(server: Server) -> Iterator[FaultProxy]:
     """The same before a server that is shared."""
     proxy = FaultProxy(server.port)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def forward_proxy() -> Iterator[ForwardProxy]:
+    """A proxy that passes on what it is asked for, and keeps what that was."""
+    proxy = ForwardProxy()
     yield proxy
     proxy.close()

@@ -60,18 +60,13 @@ def sent(lab, server):
     """The server that everything is sent to."""
     lab.environment |= {
         "AUTOLOG_BACKEND": "local,http", "AUTOLOG_URL": server.url, "AUTOLOG_TOKEN": server.admin,
-        "AUTOLOG_PROJECT": server.project, "AUTOLOG_EXIT_WAIT": "20",
+        "AUTOLOG_EXIT_WAIT": "20",
     }  # fmt: skip
     return server
 
 
-def directory_of(lab):
-    (found,) = [path.parent for path in lab.runs.glob("*/*/journal.jsonl")]
-    return found
-
-
 def system(lab, kind):
-    path = directory_of(lab) / journal.SYSTEM
+    path = lab.only() / journal.SYSTEM
     return [record for record, _ in journal.read(path) if isinstance(record, kind)] if path.exists() else []
 
 
@@ -110,16 +105,16 @@ def stop(lab, process):
 
 def whole(lab, server):
     """Everything is on the server, byte for byte; each fact and each end stands there once."""
-    directory = directory_of(lab)
+    directory = lab.only()
     for path in journal.journals(directory):
-        assert (server.data / server.project / directory.name / path.name).read_bytes() == path.read_bytes()
+        assert (server.data / "lab" / directory.name / path.name).read_bytes() == path.read_bytes()
     assert progress.states(directory)["http"].done
     facts = Counter(record.name for record in system(lab, events.Fact))
     assert facts["sampling"] == facts["host"] == facts["packages"] == 1
     assert set(facts.values()) == {1}
     assert len(system(lab, events.Exit)) == 1
     assert "complete" in lab.autolog("sync", "--status", "--json")
-    return server.ask("GET", f"/api/v1/projects/{server.project}/runs/{directory.name}").json
+    return server.ask("GET", f"/api/v1/projects/lab/runs/{directory.name}").json
 
 
 def test_one_that_is_killed_twice_is_followed_and_the_end_is_told(lab, sent):
@@ -187,7 +182,7 @@ def test_one_that_is_killed_while_it_delivers_the_rest_tells_the_end_once(lab, s
 def test_a_directory_that_was_removed_meanwhile_stays_so(lab, sent):
     training = begin(lab, SILENT)
     (pid,) = sidecars(lab)
-    directory = directory_of(lab)
+    directory = lab.only()
     shutil.rmtree(directory)
     os.kill(pid, signal.SIGKILL)
     training.kill()
