@@ -8,6 +8,7 @@ from tests.browsers import Site, chromium, watched
 from tests.labs import Lab, lab
 from tests.servers import elsewhere, eventually, own_server, server, shared_server, storage_kind
 from tests.stores import bucket, database_url, postgres
+from tests.ui.filling import filled
 
 __all__ = [
     "bucket",
@@ -15,6 +16,7 @@ __all__ = [
     "database_url",
     "elsewhere",
     "eventually",
+    "filled",
     "lab",
     "own_server",
     "postgres",

@@ -3,31 +3,13 @@
 import json
 import re
 
-import pytest
 import sqlalchemy as sa
 from argon2 import PasswordHasher
 from playwright.sync_api import expect
 
 from autolog.server import tables
 from tests.people import Browser
-
-RUNS = [f"20261122-11113{n}-537-9f3c2a8{n}" for n in range(3)]
-
-
-@pytest.fixture
-def filled(server, eventually):
-    """Three runs in a project of the test."""
-    for n, run in enumerate(RUNS):
-        records = [
-            {"type": "run", "time": 1000.0 + n, "id": run, "name": f"run-{n}", "project": "lab"},
-            {"type": "metrics", "time": 2000.0, "values": {"loss": n}, "step": 1},
-            {"type": "end", "time": 3000.0, "status": "completed"},
-        ]
-        body = "".join(json.dumps(record) + "\n" for record in records).encode()
-        path = f"/api/v1/projects/{server.project}/runs/{run}/journals/journal.jsonl?offset=0"
-        assert server.ask("POST", path, body).status == 200
-    eventually(lambda: server.ask("GET", f"/api/v1/projects/{server.project}/runs").json["total"] == 3)
-    return server
+from tests.ui.filling import RUNS
 
 
 def runs(page):

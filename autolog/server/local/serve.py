@@ -20,7 +20,7 @@ from autolog.server.http.endpoint import Endpoint, routes
 from autolog.server.local import cache, door
 from autolog.server.local.own_runs import OwnRuns
 from autolog.server.local.watch import Watch
-from autolog.server.runs import editing, files, live, reading, series
+from autolog.server.runs import editing, export, files, live, reading, series
 from autolog.server.service import Service, service
 from autolog.store import layout
 from autolog.store.layout import Place
@@ -33,6 +33,7 @@ ENDPOINTS = [
     *series.ENDPOINTS,
     *files.ENDPOINTS,
     *(each for each in editing.ENDPOINTS if each.method == "PATCH"),
+    *export.ENDPOINTS,
     *live.ENDPOINTS,
 ]
 

@@ -5,11 +5,29 @@ import { createContext, useContext, useEffect, useMemo, useState } from "./view.
 
 export const SessionContext = createContext(null);
 
-/** Whether one may change runs of a project: as its writer or admin. */
-export const useMayEdit = (project) => {
+/** One's role in a project; nothing for those who only read what is public or shared. */
+const useRole = (project) => {
   const session = useContext(SessionContext);
-  return ["writer", "admin"].includes(session?.everywhere ?? session?.roles?.[project]);
+  return session?.everywhere ?? session?.roles?.[project];
 };
+
+/** Whether one may change runs of a project: as its writer or admin. */
+export const useMayEdit = (project) => ["writer", "admin"].includes(useRole(project));
+
+/** Whether these are the runs of this machine, without users. */
+export const useLocal = () => Boolean(useContext(SessionContext)?.local);
+
+/** Whether one may say who sees a project. */
+export function useMayAdminister(project) {
+  const [role, local] = [useRole(project), useLocal()];
+  return role === "admin" && !local;
+}
+
+/** Whether one is an admin of the server, who says which users there are. */
+export function useMayManage() {
+  const session = useContext(SessionContext);
+  return session?.everywhere === "admin" && !session.local;
+}
 
 /**
  * The session: `state` is "unknown" (not asked yet), "known", "nobody" (public projects may be there), or "asked" (what

@@ -13,17 +13,18 @@ const NONE = { runs: [], total: null, cursor: null, hints: [], error: null, of: 
  * Runs of a project.
  *
  * @param wanted columns whose values are needed; one that is added later is fetched for what is there
+ * @param archived archived runs as well
  * @returns `{runs, total, hints, error, more, reload}`; `more()` fetches the next page; the last rows stay while
  *   others are fetched or a query is wrong
  */
-export function useRows(project, where, sort, wanted) {
+export function useRows(project, where, sort, wanted, archived = false) {
   const [state, set] = useState(NONE);
   const now = useRef(state);
   now.current = state;
   const paging = useRef(false);
   const work = useRef(null);
-  const question = { where, sort, columns: wanted.join(",") };
-  const of = JSON.stringify([project, where, sort]);
+  const question = { where, sort, columns: wanted.join(","), archived: archived || undefined };
+  const of = JSON.stringify([project, where, sort, archived]);
 
   useEffect(() => {
     const current = loader(

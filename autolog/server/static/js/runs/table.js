@@ -85,7 +85,8 @@ function Row({ run, place, columns, project, picked, toggle, now, mayEdit, chang
   return html`<tr aria-rowindex=${place} aria-selected=${picked} class=${picked && "picked"}>
     <td class="pick"><input type="checkbox" aria-label=${`Select ${run.name}`} checked=${picked}
       onChange=${() => toggle(run.id, !picked)} /></td>
-    <th scope="row" class="name"><a href=${runHref(project, run.id)} title=${`${run.name}  ${run.id}`}>${run.name}</a></th>
+    <th scope="row" class="name"><a href=${runHref(project, run.id)} title=${`${run.name}  ${run.id}`}>${run.name}</a>
+      ${run.archived && html`<span class="badge">archived</span>`}</th>
     ${columns.map((column) => html`<td key=${column} class=${classes(isNumber(column) && "number", column === "tags" && "col-tags")}>
       <${Cell} run=${run} column=${column} project=${project} now=${now} mayEdit=${mayEdit} changed=${changed} />
     </td>`)}<td></td>
