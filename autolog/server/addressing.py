@@ -13,14 +13,14 @@ from autolog.server.accounts import access, auditing
 from autolog.server.accounts.access import Principal
 from autolog.server.accounts.identify import Credentials, identify
 from autolog.server.accounts.rows import insert_once
-from autolog.server.http import crossing, peers
+from autolog.server.http import peers
 from autolog.server.http.requests import credentials, in_thread, service_of
 from autolog.server.service import Service
 from autolog.server.watching.noting import note
 
 __all__ = [
-    "Readable", "administered_project", "delivered_run", "readable_project", "readable_run", "readable_runs",
-    "writable_project", "writable_run",
+    "Readable", "administered_project", "begin_project", "delivered_run", "readable_project", "readable_run",
+    "readable_runs", "writable_project", "writable_run",
 ]  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def _only(engine: sa.Engine, given: Credentials | None, project: str) -> str | N
 async def writable_run(request: Request) -> tuple[Service, str, str]:
     """The server, and the project and run in a request's path.
 
-    A project that is not there yet is begun by whom may begin some, and is theirs; not by a request that only reads.
+    The project may not be there yet, for whoever may begin some; there is no run in it then.
 
     Raises:
         ApiError: 401, 403 or 404 where they may not write there; 422 for names that are none.
@@ -107,33 +107,65 @@ async def delivered_run(request: Request) -> tuple[Service, str, str]:
     run = names.check_run(request.path_params["run"])
     user = service.rights.who(given, project)
     if user is None:
-        begins = not crossing.is_harmless(request)
-        await in_thread(_let_deliver, service, given, project, peers.address_of(request), begins=begins)
+        request.state.begins = await in_thread(_let_deliver, service, given, project)
     else:
         note(user=user)
     return service, project, run
 
 
-def _let_deliver(service: Service, given: Credentials | None, project: str, address: str, *, begins: bool) -> None:
+class _First(NamedTuple):
+    """A delivery to a project that is not there yet."""
+
+    who: Principal
+    state: object
+    """Of the rights, from before they were asked for."""
+
+
+def _let_deliver(service: Service, given: Credentials | None, project: str) -> _First | None:
     state = service.rights.state()
-    who = _let_write(service.engine, given, project, address, begins=begins)
-    if given is not None and begins:  # the project is there
+    who, known = _let_write(service.engine, given, project)
+    if not known:
+        return _First(who, state)
+    if given is not None:
         service.rights.remember(given, project, who.user, who.ends_at, state)
+    return None
+
+
+async def begin_project(request: Request) -> None:
+    """Begin the project of a delivery where it is the first: it is theirs who deliver.
+
+    Called after :func:`delivered_run`, once what was sent has been looked at and before it is written: what is refused
+    begins nothing.
+    """
+    first: _First | None = getattr(request.state, "begins", None)
+    if first is not None:
+        project, given = request.path_params["project"], credentials(request)
+        await in_thread(_begin, service_of(request), given, project, first, peers.address_of(request))
+
+
+def _begin(service: Service, given: Credentials | None, project: str, first: _First, address: str) -> None:
+    who = first.who
+    origin = auditing.Origin(who.user, address, who.token or "")
+    with service.engine.begin() as connection:
+        if not insert_once(connection, tables.projects, project=project, created_at=time.time(), public=False):
+            access.require(who, project, "writer")  # somebody else was faster
+            return
+        insert_once(connection, tables.members, project=project, user_name=who.user, role="admin")
+        auditing.note(connection, origin, "project_begun", project=project, subject=project)
+    if given is not None:
+        service.rights.remember(given, project, who.user, who.ends_at, first.state)
 
 
 async def writable_project(request: Request) -> tuple[Service, str]:
     """As :func:`writable_run`, without a run."""
     service, given = service_of(request), credentials(request)
     project = names.check_project(request.path_params["project"])
-    if "run" in request.path_params:  # before a project is begun for what cannot be one
-        names.check_run(request.path_params["run"])
-    begins = not crossing.is_harmless(request)
-    await in_thread(_let_write, service.engine, given, project, peers.address_of(request), begins=begins)
+    await in_thread(_let_write, service.engine, given, project)
     return service, project
 
 
-def _let_write(engine: sa.Engine, given: Credentials | None, project: str, address: str, *, begins: bool) -> Principal:
-    """Let those write in a project who may; begin it where there is none.
+def _let_write(engine: sa.Engine, given: Credentials | None, project: str) -> tuple[Principal, bool]:
+    """Let those write in a project who may, or may begin it where there is none: who it is, and whether there is one.
 
     Raises:
         ApiError: they may not.
@@ -145,18 +177,7 @@ def _let_write(engine: sa.Engine, given: Credentials | None, project: str, addre
         known = connection.execute(_THERE, {"name": project}).first() is not None
     if known or who.role(project) is not None:
         access.require(who, project, "writer")
-    if begins and not known:
-        _begin(engine, project, who, auditing.Origin(who.user, address, who.token or ""))
-    return who
-
-
-def _begin(engine: sa.Engine, project: str, who: Principal, origin: auditing.Origin) -> None:
-    with engine.begin() as connection:
-        if not insert_once(connection, tables.projects, project=project, created_at=time.time(), public=False):
-            access.require(who, project, "writer")  # somebody else was faster
-            return
-        insert_once(connection, tables.members, project=project, user_name=who.user, role="admin")
-        auditing.note(connection, origin, "project_begun", project=project, subject=project)
+    return who, known
 
 
 async def administered_project(request: Request) -> tuple[Service, str, Principal]:

@@ -59,6 +59,32 @@ def test_reading_begins_no_project(server):
         assert connection.execute(begun).first() is None
 
 
+def test_what_is_refused_begins_no_project(server):
+    token = server.token("bob", "admin")
+    base = f"/api/v1/projects/{server.project}-3"
+    run = f"{base}/runs/{RUN}"
+    digest = "0" * 64
+    refused = [
+        server.ask("POST", f"{run}/journals/journal.jsonl?offset=0", b"{}\n", token=token),
+        server.ask("POST", f"{run}/journals/journal.jsonl?offset=0", b"no record\n", token=token),
+        server.ask("POST", f"{run}/journals/journal.jsonl?offset=7", b'{"type":"params"}\n', token=token),
+        server.ask("POST", f"{run}/journals/other.txt?offset=0", b"", token=token),
+        server.ask("PUT", f"{run}/uploads/a.txt?sha256={digest}&size=1&offset=0", b"xy", token=token),
+        server.ask("PUT", f"{run}/uploads/a.txt?sha256={digest}&size=3&offset=1", b"xy", token=token),
+        server.ask("PUT", f"{run}/console/console.log?offset=5", b"xy", token=token),
+        server.ask("PATCH", run, b'{"note": "x"}', token=token),
+        server.ask("DELETE", run, token=token),
+        server.ask("POST", f"{base}/changes", b'{"action": "delete", "runs": []}', token=token),
+    ]
+    assert [answer.status for answer in refused] == [422, 422, 409, 422, 400, 409, 409, 404, 404, 200]
+    with server.engine.connect() as connection:
+        begun = sa.select(tables.projects).where(tables.projects.c.project == f"{server.project}-3")
+        assert connection.execute(begun).first() is None
+    first = f'{{"type":"run","time":1.0,"id":"{RUN}","name":"n","project":"p"}}\n'.encode()
+    assert server.ask("POST", f"{run}/journals/journal.jsonl?offset=0", first, token=token).status == 200
+    assert server.ask("GET", base, token=token).json["role"] == "admin"
+
+
 def test_members_are_made_changed_and_removed(server, base):
     bob = server.token("bob", "admin")
     member = f"{base}/members/bob"

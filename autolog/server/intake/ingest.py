@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from autolog import events
 from autolog.server import names
-from autolog.server.addressing import delivered_run
+from autolog.server.addressing import begin_project, delivered_run
 from autolog.server.errors import ApiError
 from autolog.server.http import body
 from autolog.server.http.endpoint import Endpoint, Query, answer
@@ -54,6 +54,8 @@ async def append(request: Request) -> Response:
     else:
         check_lines(data, service.limits.line, damaged_lines)
     begun = _check_header(data, run) if offset == 0 else None
+    if offset == 0:  # else a project that is not there holds nothing that could be gone on with
+        await begin_project(request)
     size = await taking_of(request).do(Taken(Append((project, run), name, offset, data), begun))
     service.meter.journal_bytes += len(data)
     service.meter.journal_records += data.count(b"\n")

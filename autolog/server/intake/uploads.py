@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from autolog.server import names
-from autolog.server.addressing import delivered_run
+from autolog.server.addressing import begin_project, delivered_run
 from autolog.server.errors import ApiError
 from autolog.server.http import body
 from autolog.server.http.endpoint import Endpoint, Query, answer
@@ -40,6 +40,8 @@ async def put(request: Request) -> Response:
     data = await body.read(request, service.limits.file)
     if offset + len(data) > size:
         raise ApiError(400, "too_long", f"the file is said to have {size} bytes; this piece ends beyond", size=size)
+    if offset == 0:
+        await begin_project(request)
     wanted = Wanted(path, digest, size)
     return answer(await in_thread(_put, service, (project, run), wanted, offset, data))
 
@@ -67,6 +69,8 @@ async def console(request: Request) -> Response:
         raise ApiError(422, "console_name", f"{name[:80]!r} is no console, such as console.log or console.1.log")
     offset = number(request, "offset")
     data = await body.read(request, service.limits.file)
+    if offset == 0:
+        await begin_project(request)
     return answer(Appended(size=await in_thread(_overwrite, service, (project, run), name, offset, data)))
 
 
