@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import urllib.request
+from urllib.parse import urlencode
 
 import pytest
 
@@ -57,6 +58,26 @@ def test_runs_are_listed_newest_first_with_what_is_asked_for(filled):
     assert by_name["run-1"]["tags"] == ["t1"]
     assert by_name["run-1"]["status"] == "completed"
     assert by_name["run-1"]["ended_at"] == 4000.0
+
+
+def test_a_column_may_have_any_name(server, eventually):
+    odd = {"f1, macro": 0.5, 'a "b"': 1.5, "x,": 2.5}
+    records = [header(PROJECT_RUNS[0], "odd"), metric(1, **odd), {"type": "params", "time": 1.0, "values": {"a,b": 3}}]
+    base = f"/api/v1/projects/{server.project}"
+    path = f"{base}/runs/{PROJECT_RUNS[0]}/journals/journal.jsonl?offset=0"
+    assert server.ask("POST", path, lines(*records)).status == 200
+    eventually(lambda: server.ask("GET", f"{base}/runs").json["total"] == 1)
+    asked = urlencode([("columns", '"metrics.f1, macro","metrics.a ""b""",params.lr'), ("columns", '"metrics.x,.min"'),
+                       ("columns", '"params.a,b"')])  # fmt: skip
+    (run,) = server.ask("GET", f"{base}/runs?{asked}").json["runs"]
+    assert run["values"] == {
+        "metrics.f1, macro": 0.5, 'metrics.a "b"': 1.5, "metrics.x,.min": 2.5, "params.a,b": 3
+    }  # fmt: skip
+    table = server.ask("GET", f"{base}/export/runs?format=json&{asked}").json
+    assert table[0]["metrics.f1, macro"] == 0.5
+    for wrong in ('"metrics.loss', '"a"b'):
+        refused = server.ask("GET", f"{base}/runs?{urlencode({'columns': wrong})}")
+        assert (refused.status, refused.code) == (400, "columns")
 
 
 def test_the_query_language_filters(filled):

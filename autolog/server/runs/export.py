@@ -22,6 +22,7 @@ from autolog.server.http.endpoint import Endpoint, Query
 from autolog.server.http.requests import truth
 from autolog.server.http.sending import disposition
 from autolog.server.runs import export_rows
+from autolog.server.runs.wanted import ABOUT, wanted_columns
 from autolog.store.export import HISTORY, HISTORY_KINDS
 from autolog.store.formats import Format, Pieces, encoded
 
@@ -62,7 +63,7 @@ async def _asked(request: Request) -> _Asked:
 async def runs(request: Request) -> Response:
     """One row a run."""
     asked = await _asked(request)
-    wanted = [column for each in request.query_params.getlist("columns") for column in each.split(",") if column]
+    wanted = wanted_columns(request)
 
     def begin() -> Pieces:
         table = export_rows.table(asked.which, wanted, typed=asked.format == "parquet")
@@ -133,7 +134,10 @@ _WHICH = (
 ENDPOINTS = [
     Endpoint(
         "GET", f"{_PROJECT}/runs", runs, "The table of runs as a file.", gives=_ANY, errors=(400, 422),
-        query=(*_WHICH, Query("columns", str, "only these, such as name,params.lr,metrics.loss.min", repeated=True)),
+        query=(
+            *_WHICH,
+            Query("columns", str, f"only these, such as name,params.lr,metrics.loss.min: {ABOUT}", repeated=True),
+        ),
     ),
     Endpoint(
         "GET", f"{_PROJECT}/points", points, "Every point of metrics, those of child runs too, as a file.", gives=_ANY,

@@ -16,6 +16,7 @@ from autolog.server.http.endpoint import Endpoint, Query, answer
 from autolog.server.http.requests import asking, in_thread, number, service_of, truth
 from autolog.server.index import indexing
 from autolog.server.runs import listing
+from autolog.server.runs.wanted import ABOUT, wanted_columns
 from autolog.server.service import Service
 from autolog.server.shapes import Me, ProjectList, RunList
 from autolog.store.summary import RunSummary
@@ -55,7 +56,7 @@ async def runs(request: Request) -> Response:
     if not 1 <= limit <= listing.MOST:
         raise ApiError(400, "parameter", f"limit must be 1 to {listing.MOST}", name="limit")
     archived = truth(request, "archived")
-    wanted = [column for each in query.getlist("columns") for column in each.split(",") if column]
+    wanted = wanted_columns(request)
 
     def page() -> RunList:
         with service.engine.connect() as connection:
@@ -101,7 +102,7 @@ ENDPOINTS = [
             Query("limit", int, f"at most so many, 1 to {listing.MOST}"),
             Query("cursor", str, "of the page before"),
             Query("archived", bool, "archived runs as well; else a query must ask for them"),
-            Query("columns", str, "columns whose values are told, such as metrics.loss,params.lr", repeated=True),
+            Query("columns", str, f"whose values are told, such as metrics.loss,params.lr: {ABOUT}", repeated=True),
         ),
     ),
     Endpoint(

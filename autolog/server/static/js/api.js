@@ -28,6 +28,10 @@ export const enc = encodeURIComponent;
 export const projectPath = (project) => `/projects/${enc(project)}`;
 export const runPath = (project, run) => `${projectPath(project)}/runs/${enc(run)}`;
 
+/** Columns as a parameter has them: separated by commas, and quoted as in CSV where their names need it. */
+export const columnList = (columns) =>
+  columns.map((name) => (/[",\r\n]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name)).join(",");
+
 /** The address of a file of a run. */
 export const fileUrl = (project, run, path) =>
   `${BASE}${runPath(project, run)}/files/${path.split("/").map(enc).join("/")}`;

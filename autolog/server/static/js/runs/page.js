@@ -1,6 +1,6 @@
 // The runs of a project: the filter, the table, and what can be done with the selected ones.
 
-import { get, projectPath } from "../api.js";
+import { columnList, get, projectPath } from "../api.js";
 import { count } from "../format.js";
 import { useLoaded, useNow } from "../load.js";
 import { Done } from "../dialog.js";
@@ -100,7 +100,7 @@ function Export({ project, wrong, columns, selected, which }) {
   const of = selected.length ? count(selected.length, "selected run") : which.where ? "the runs of the filter" : "all runs";
   return html`<${Popover} label="Export" title="Export" side="right">
     ${wrong ? html`<p class="problem">The filter cannot be understood: mend it first.</p>` : html`<p>Of ${of}:</p>
-      <${Downloads} project=${project} what="runs" label="Table, the columns shown" query=${{ ...query, columns: ["id", "name", ...columns].join(",") }} />
+      <${Downloads} project=${project} what="runs" label="Table, the columns shown" query=${{ ...query, columns: columnList(["id", "name", ...columns]) }} />
       <${Downloads} project=${project} what="runs" label="Table, every column" query=${query} />
       <${Downloads} project=${project} what="points" label="Every point of their metrics" query=${query} />`}
   <//>`;

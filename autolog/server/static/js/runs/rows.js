@@ -1,6 +1,6 @@
 // The rows of the table: fetched page by page as they are scrolled to, kept up to date by news.
 
-import { get, projectPath } from "../api.js";
+import { columnList, get, projectPath } from "../api.js";
 import { listen } from "../live.js";
 import { loader } from "../load.js";
 import { useEffect, useRef, useState } from "../view.js";
@@ -23,7 +23,7 @@ export function useRows(project, where, sort, wanted, archived = false) {
   now.current = state;
   const paging = useRef(false);
   const work = useRef(null);
-  const question = { where, sort, columns: wanted.join(","), archived: archived || undefined };
+  const question = { where, sort, columns: columnList(wanted), archived: archived || undefined };
   const of = JSON.stringify([project, where, sort, archived]);
 
   useEffect(() => {
