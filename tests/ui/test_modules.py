@@ -97,3 +97,11 @@ def test_names_are_written_as_the_query_language_reads_them(module):
             written = module("runs/filter.js", "m.written(v[0], v[1])", group, name)
             field = query.parse(f"{written} is None").field
             assert (field.group, field.name) == (group, name), written
+
+
+def test_fields_are_read_as_what_they_look_like_and_written_back(module):
+    given = ["3", "-4.5e1", "True", "false", "ann", '"3"', "1e999", "12345678901234567890", "NaN", ""]
+    read = [3, -45, True, False, "ann", "3", "1e999", "12345678901234567890", "NaN", ""]
+    assert module("run/fields.js", "v[0].map(m.read)", given) == read
+    for value in [*read, "true", '"quoted"', '"', " spaced"]:
+        assert module("run/fields.js", "m.read(m.write(v[0]))", value) == value

@@ -73,7 +73,9 @@ export function Popover({ label, title, children, side = "left" }) {
   useEffect(() => {
     if (!open) return undefined;
     const close = (event) => {
-      if (event.type === "keydown" ? event.key === "Escape" : !root.current?.contains(event.target)) set(false);
+      const leaves = event.type === "keydown" ? event.key === "Escape" : !root.current?.contains(event.target);
+      if (leaves && event.type === "keydown") root.current?.querySelector("button").focus();
+      if (leaves) set(false);
     };
     document.addEventListener("pointerdown", close);
     document.addEventListener("keydown", close);

@@ -2,9 +2,10 @@
 
 import { number, plain } from "../format.js";
 import { html, useState } from "../view.js";
+import { Fields } from "./fields.js";
 import { factLines, packagesOf, restOf } from "./facts.js";
 
-export function OverviewTab({ run }) {
+export function OverviewTab({ project, run, reload }) {
   const params = Object.entries(run.params);
   const args = Object.entries(run.args);
   return html`<div class="overview">
@@ -13,7 +14,7 @@ export function OverviewTab({ run }) {
     <${Metrics} metrics=${run.metrics} />
     ${params.length > 0 && html`<${Pairs} title="Parameters" pairs=${params} />`}
     ${args.length > 0 && html`<${Args} args=${args} />`}
-    ${Object.keys(run.fields ?? {}).length > 0 && html`<${Pairs} title="Fields" pairs=${Object.entries(run.fields)} />`}
+    <${Fields} project=${project} run=${run} reload=${reload} />
     ${Object.keys(run.other).length > 0 && html`<${Pairs} title="Other" pairs=${Object.entries(run.other)} />`}
     <${Facts} run=${run} />
     <${Ranks} processes=${run.processes} />

@@ -7,11 +7,12 @@ import { Ago, Editable, Failure, Status, Waiting } from "../parts.js";
 import { runHref } from "../route.js";
 import { Tags } from "../runs/tags.js";
 import { useMayEdit } from "../session.js";
-import { html, useEffect } from "../view.js";
+import { html, useEffect, useState } from "../view.js";
 import { AssetsTab, assetsOf } from "../media/assets.js";
 import { ChartsTab } from "./charts.js";
 import { ChildrenTab } from "./children.js";
 import { ConsoleTab } from "./console.js";
+import { Gone, RunMenu } from "./menu.js";
 import { OverviewTab } from "./overview.js";
 import { SourceTab } from "./source.js";
 import { SystemTab } from "./system.js";
@@ -30,22 +31,29 @@ export function RunPage({ route }) {
   const { project, run, tab, query } = route;
   const loaded = useLoaded((signal) => get(runPath(project, run), {}, signal), [`${project}/${run}`], { project, run });
   const now = useNow(5);
+  const [deleted, setDeleted] = useState(null);
   const told = loaded.value;
   useEffect(() => { document.title = `${told?.name ?? run} · autolog`; }, [told?.name]);
   if (!told) return loaded.error ? html`<${Failure} error=${loaded.error} again=${loaded.reload} />` : html`<${Waiting} />`;
+  const back = async () => {
+    await loaded.reload();
+    setDeleted(null);
+  };
+  if (deleted) return html`<${Gone} project=${project} run=${deleted} back=${back} />`;
+  if (loaded.error?.status === 404) return html`<${Failure} error=${loaded.error} again=${loaded.reload} />`; // somebody deleted it
   const current = TABS.find((each) => each.key === tab) ?? TABS[0];
   return html`<section class="page">
-    <${Head} project=${project} run=${told} now=${now} reload=${loaded.reload} />
+    <${Head} project=${project} run=${told} now=${now} reload=${loaded.reload} gone=${() => setDeleted(told)} />
     <nav class="tabs" aria-label="Views of the run">
       ${TABS.map(({ key, word, has }) => html`<a key=${key} href=${runHref(project, run, key === "overview" ? "" : key)}
         aria-current=${key === current.key ? "page" : undefined} class=${has && !has(told) && "none"}>${word}
         ${has && has(told) ? html` <small>${has(told)}</small>` : ""}</a>`)}
     </nav>
-    <${current.View} project=${project} run=${told} query=${query} now=${now} />
+    <${current.View} project=${project} run=${told} query=${query} now=${now} reload=${loaded.reload} />
   </section>`;
 }
 
-function Head({ project, run, now, reload }) {
+function Head({ project, run, now, reload, gone }) {
   const mayEdit = useMayEdit(project);
   const save = (field) => async (text) => {
     await ask("PATCH", runPath(project, run.id), { body: { [field]: text } });
@@ -57,10 +65,12 @@ function Head({ project, run, now, reload }) {
     <div class="bar">
       <h1><${Editable} text=${run.name} label="name" save=${save("name")} allowed=${mayEdit} /></h1>
       <${Status} status=${run.status} />
+      ${run.archived && html`<span class="badge">archived</span>`}
       <span class="faint"><${Ago} time=${started} now=${now} /> · <span title=${`${moment(started)} – ${moment(ended)}`}>
         ${ended === null ? `running for ${duration(now - started)}` : `took ${duration(ended - started)}`}</span></span>
       <span class="spacer"></span>
       <code class="faint" title="The run's id">${run.id}</code>
+      <${RunMenu} project=${project} run=${run} reload=${reload} gone=${gone} />
     </div>
     <div class="bar slim">
       <${Tags} project=${project} run=${run} tags=${run.tags} allowed=${mayEdit} changed=${reload} />
