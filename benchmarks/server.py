@@ -14,14 +14,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import psutil
 
-from benchmarks import server_data
+from autolog.server.storage.storing import storage_of
+from benchmarks import server_data, server_reading
 from benchmarks.load import Delivered, Load, names_of
 from benchmarks.timing import Row, quantile
 from tests.servers import Server
@@ -31,7 +32,6 @@ __all__ = ["measure"]
 RUNS, LINES, METRICS = 500, 40, 10
 """Runs at once; records of a batch and values of a record, each second."""
 SECONDS = float(os.environ.get("BENCH_SECONDS", "20"))
-_REPEAT = 15
 
 
 def measure() -> list[tuple[str, list[Row]]]:
@@ -42,6 +42,9 @@ def measure() -> list[tuple[str, list[Row]]]:
         with _postgres() as variables:
             if variables:
                 found.append(("Server over PostgreSQL: intake", _intake(folder / "postgres", variables)))
+        with _postgres() as variables:
+            if variables:
+                found.append(("Server over PostgreSQL: reading", _reading_elsewhere(folder / "lists", variables)))
         if shutil.which("mlflow", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"):
             found.append(("MLflow's server over SQLite: the same", _mlflow(folder / "mlflow")))
         found.append(("Server over SQLite: reading", _reading(folder / "reading")))
@@ -192,53 +195,34 @@ def _reading(folder: Path) -> list[Row]:
     server = Server(folder)
     server.options = ("--compact-after", "1000000")
     listed = server_data.many_runs(server.data / "listed", 10_000)
-    charted = server_data.series_of(server.data / "charted", 50, 1000)
+    charted = server_data.series_of(server.data / "charted", 50, 1000, runs=50)
     long = server_data.long_runs(server.data, "long", 100, 1_000_000)
     growing = server_data.growing_run(server.data / "growing", 1_000_000)
+    return _read(server, listed, lambda: server_reading.charts(server, charted, long, growing))
+
+
+def _reading_elsewhere(folder: Path, variables: Mapping[str, str]) -> list[Row]:
+    folder.mkdir()
+    server = Server(folder, variables)
+    listed = server_data.many_runs(folder / "listed", 10_000)
+    os.environ |= variables  # this process is a client of the bucket as well
+    storage = storage_of(server.data, server.engine, variables["AUTOLOG_SERVER_ASSETS"])
+    server_reading.deliver(storage, folder / "listed", "listed", listed)
+    storage.close()
+    return _read(server, listed, list)
+
+
+def _read(server: Server, listed: list[str], charts: Callable[[], list[Row]]) -> list[Row]:
     server.start()
     try:
         assert server.process is not None
         watched = _Watched(server.process.pid)
-        begun = time.perf_counter()
-        while server.ask("GET", "/readyz", token="").status != 200:
-            time.sleep(0.5)
-        rows = [Row("10,000 runs indexed at the first start", f"{time.perf_counter() - begun:.0f} s")]
-        base = "/api/v1/projects/listed/runs?limit=100&columns=metrics.loss,params.lr"
-        first = f"/api/v1/projects/growing/runs/{growing}/series?metric=loss&points=1000"
-        rows += [
-            _timed(server, "10,000 runs listed, newest first", "GET", base, goal="≤ 100 ms"),
-            _timed(server, "the same, sorted by a metric", "GET", f"{base}&sort=metrics.loss", goal="≤ 100 ms"),
-            _timed(server, "the same, filtered and sorted", "GET",
-                   f"{base}&sort=-params.lr&where=metrics.loss%20%3C%200.5%20and%20params.lr%20%3E%200.1",
-                   goal="≤ 100 ms"),
-            _timed(server, "50 series x 1,000 points", "POST", "/api/v1/projects/charted/series",
-                   {"runs": [charted], "metrics": [f"metric_{n}" for n in range(50)]}, goal="≤ 50 ms"),
-            _timed(server, "100 series x 1,000,000 points, reduced to 1,000 each", "POST",
-                   "/api/v1/projects/long/series", {"runs": long, "metrics": ["loss"], "points": 1000}, goal="≤ 1 s"),
-            _timed(server, "a running series of 1,000,000 points, reduced, the first time", "GET", first, repeat=1),
-            _timed(server, "the same, again", "GET", first),
-            _timed(server, f"one of {len(listed):,} runs with everything but its points", "GET",
-                   f"/api/v1/projects/listed/runs/{listed[0]}"),
+        return [
+            server_reading.indexed(server, len(listed)),
+            *server_reading.lists(server, listed),
+            *charts(),
             Row("server's memory, the most", f"{watched.peak:.0f} MB", "≤ 300 MB"),
             Row("load average", f"{os.getloadavg()[0]:.1f}"),
-        ]  # fmt: skip
-        return rows
+        ]
     finally:
         server.close()
-
-
-def _timed(  # noqa: PLR0917  a table
-    server: Server, what: str, method: str, path: str, body: Any = None, goal: str = "", repeat: int = _REPEAT
-) -> Row:  # fmt: skip
-    """Median of the whole request, as a client on the same machine sees it; the first one is not counted."""
-    data = None if body is None else msgspec.json.encode(body)
-    spent, size = [], 0
-    for _ in range(repeat + (repeat > 1)):
-        begun = time.perf_counter()
-        answer = server.ask(method, path, data)
-        spent.append(time.perf_counter() - begun)
-        if answer.status != 200:
-            raise RuntimeError(f"{path}: {answer.body[:300]!r}")
-        size = len(answer.body)
-    kept = spent[1:] or spent
-    return Row(f"{what} ({size / 1e6:.2f} MB)", f"{1000 * quantile(kept, 0.5):.0f} ms", goal)

@@ -49,16 +49,17 @@ def many_runs(project: Path, count: int) -> list[str]:
     return names
 
 
-def series_of(project: Path, series: int, points: int) -> str:
-    """One run of several series."""
-    (name,) = names_of(1)
-    values = [{f"metric_{n}": math.sin(step / 100 + n) for n in range(series)} for step in range(points)]
-    records: list[events.Record] = [
-        events.Metrics(time=_START + step, values=dict(each), step=step) for step, each in enumerate(values)
-    ]
-    _journal(project / name, [*records, events.End(time=_START + points, status="completed", exit_code=0)])
-    compact.compact(project / name)
-    return name
+def series_of(project: Path, series: int, points: int, runs: int = 1) -> list[str]:
+    """Runs of several series each, compacted."""
+    names = names_of(runs)
+    for name in names:
+        values = [{f"metric_{n}": math.sin(step / 100 + n) for n in range(series)} for step in range(points)]
+        records: list[events.Record] = [
+            events.Metrics(time=_START + step, values=dict(each), step=step) for step, each in enumerate(values)
+        ]
+        _journal(project / name, [*records, events.End(time=_START + points, status="completed", exit_code=0)])
+        compact.compact(project / name)
+    return names
 
 
 def growing_run(project: Path, points: int) -> str:

@@ -1,5 +1,7 @@
 """The modules that compute, alone: what is drawn and written is what was recorded."""
 
+import csv
+
 import pytest
 
 from autolog.store import query
@@ -51,6 +53,13 @@ def test_smoothing_begins_at_the_first_value_and_passes_over_nan(module):
     first, nan, last = module("chart/data.js", "m.smooth([1, NaN, 3], 0.5)")
     assert (first, last) == (1, pytest.approx((0.5 * 0.5 * 1 + 0.5 * 3) / 0.75))
     assert nan != nan
+
+
+def test_columns_are_written_as_the_server_reads_them(module):
+    names = ["metrics.loss", "metrics.f1, macro", 'params.a "b"', 'params."', "metrics.two\nlines", "params.ä b"]
+    written = module("api.js", "m.columnList(v[0])", names)
+    assert next(csv.reader([written], strict=True)) == names
+    assert written.startswith("metrics.loss,")
 
 
 def test_charts_that_belong_together_stand_together(module):
