@@ -114,6 +114,13 @@ class Lab:
         until(lambda: not is_alive(pid))
         return pid
 
+    def kill_beside(self) -> None:
+        """Kill sidecars that would go on trying for long."""
+        while left := self.beside():
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
     def beside(self) -> list[int]:
         """Processes beside the trainings: sidecars, those that are just starting, and what starts them again."""
         return beside(self.runs)

@@ -104,6 +104,7 @@ def test_runs_that_end_while_the_program_goes_on_do_not_wait(lab):
     assert out == "[]\n"
     assert err.count("\n") == 1
     assert "3 runs below" in err
+    lab.kill_beside()
 
 
 def terminal(lab, text, **environment):
@@ -139,6 +140,7 @@ def test_progress_is_shown_on_a_terminal_and_erased(lab):
     assert drawn[0] == ""
     assert all("\n" not in text for text in drawn)
     assert drawn[-1] == ""  # the last thing drawn is nothing
+    lab.kill_beside()
 
 
 def test_ctrl_c_ends_the_wait(lab):
@@ -158,7 +160,7 @@ leaving.time = clock
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=PATIENCE)
     assert "delivers what is left" in err
-    lab.kill_sidecar()  # it would go on for twelve minutes
+    lab.kill_beside()  # it would go on for twelve minutes
 
 
 def test_pace_with_a_clock_of_our_own():

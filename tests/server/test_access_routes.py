@@ -11,6 +11,7 @@ import pytest
 from autolog.server.app import ENDPOINTS
 from tests.people import Browser
 from tests.servers import Server
+from tests.waiting import until
 
 SECRET = "zqzq"
 """Is in whatever the victim has recorded, named or said."""
@@ -90,15 +91,7 @@ class Victim:
 
 @pytest.fixture(scope="module")
 def victim(shared_server):
-    import time
-
-    def wait(condition):
-        deadline = time.monotonic() + 30
-        while not condition():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
-    return Victim(shared_server, wait)
+    return Victim(shared_server, until)
 
 
 # -- requests, made from what a route says of itself -------------------------------------------------------------------

@@ -21,7 +21,7 @@ def compacting(tmp_path_factory):
     server.options = ("--compact-after", "0.2")
     server.start()
     yield server
-    server.end()
+    server.close()
 
 
 def line(**record):

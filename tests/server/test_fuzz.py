@@ -26,7 +26,7 @@ from schemathesis.specs.openapi.checks import (
 
 from autolog.server.app import ENDPOINTS
 from tests.servers import Server
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 RUNS = [f"20261122-11113{n}-537-9f3c2a8{n}" for n in range(3)]
@@ -42,7 +42,7 @@ HASH = hashlib.sha256(FILE).hexdigest()
 
 
 @pytest.fixture(scope="module")
-def asked(shared_server: Server, eventually_once: Any) -> Any:
+def asked(shared_server: Server) -> Any:
     """The server, with a project to ask about, and its document as schemathesis reads it."""
     shared_server.project = "fuzzed"
     for run in RUNS:
@@ -60,25 +60,11 @@ def asked(shared_server: Server, eventually_once: Any) -> Any:
         assert shared_server.ask("PUT", f"{base}/console/console.log?offset=0", b"out\n").status == 200
     shared_server.token("fuzz")
     assert shared_server.send("POST", "/api/v1/workspaces", {"name": "fuzz"}).status == 200
-    eventually_once(lambda: shared_server.ask("GET", "/api/v1/projects/fuzzed/runs").json["total"] == len(RUNS))
+    until(lambda: shared_server.ask("GET", "/api/v1/projects/fuzzed/runs").json["total"] == len(RUNS))
     schema = schemathesis.openapi.from_dict(shared_server.ask("GET", "/api/v1/openapi.json", token="").json)
     with requests.Session() as session:
         session.headers["Authorization"] = f"Bearer {shared_server.admin}"
         yield shared_server, schema, session
-
-
-@pytest.fixture(scope="module")
-def eventually_once():
-    """``eventually`` for the fixture above."""
-    import time
-
-    def wait(condition):
-        deadline = time.monotonic() + 30
-        while not condition():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
-    return wait
 
 
 WHERE = [

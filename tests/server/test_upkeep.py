@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from autolog.server import tables
 from autolog.server.upkeep import backup
 from tests.servers import RUN, Server
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 HEADER = b'{"type":"run","time":1.0,"id":"%s","name":"calm-otter-01","project":"lab"}\n' % RUN.encode()
 ASSET = b"weights" * 1000
@@ -75,8 +75,7 @@ def test_a_backup_is_taken_while_clients_write_and_they_go_on_with_what_it_bring
     writers = [Writer(server, f"journal.w{number}.jsonl") for number in range(4)]
     for writer in writers:
         writer.start()
-    while min(len(writer.data) for writer in writers) < 1000:
-        pass
+    until(lambda: min(len(writer.data) for writer in writers) >= 1000)
     command(server, "backup", str(folder))
     assert "are new" in command(server, "backup", str(folder))
     for writer in writers:
