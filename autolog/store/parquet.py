@@ -75,12 +75,17 @@ def open_stored(find: Callable[[str], Path | None], journals: Mapping[str, int])
             ``.metrics.arrow`` is enough.
         journals: The sizes of the run's journals.
     """
-    for name in (CHART, FILE):
-        path = find(name)
-        origin = _origin(path) if path is not None else None
-        if origin is not None and origin.format == FORMAT and origin.journals == journals:
-            return Stored(find, origin)
-    return None
+    path = find(CHART)
+    charts = _open_charts(path) if path is not None else None
+    if charts is not None and _fits(charts.origin, journals):
+        return Stored(find, charts.origin, charts)
+    path = find(FILE)
+    origin = _origin(path) if path is not None else None
+    return Stored(find, origin) if origin is not None and _fits(origin, journals) else None
+
+
+def _fits(origin: Origin, journals: Mapping[str, int]) -> bool:
+    return origin.format == FORMAT and origin.journals == journals
 
 
 def in_folder(folder: Path) -> Callable[[str], Path | None]:
@@ -89,18 +94,40 @@ def in_folder(folder: Path) -> Callable[[str], Path | None]:
 
 
 def _origin(path: Path) -> Origin | None:
+    """Of ``metrics.parquet``; ``None``: it is none of ours, or damaged."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
         return None
     try:
-        if path.name == FILE:
-            schema = pq.read_schema(path)
-        else:
-            with pa.memory_map(str(path)) as source:
-                schema = pa.ipc.open_file(source).schema
-        return msgspec.json.decode((schema.metadata or {}).get(KEY, b"null"), type=Origin)
+        return _decoded(pq.read_schema(path))
+    except (pa.ArrowException, OSError, msgspec.DecodeError):
+        return None
+
+
+def _decoded(schema: Any) -> Origin:
+    return msgspec.json.decode((schema.metadata or {}).get(KEY, b"null"), type=Origin)
+
+
+class _Charts(NamedTuple):
+    """``.metrics.arrow``, opened."""
+
+    source: Any
+    reader: Any
+    origin: Origin
+
+
+def _open_charts(path: Path) -> _Charts | None:
+    try:
+        import pyarrow as pa
+    except ImportError:
+        return None
+    try:
+        source = pa.memory_map(str(path))
+        # Not by threads: for batches of kilobytes they cost more than they do.
+        reader = pa.ipc.open_file(source, options=pa.ipc.IpcReadOptions(use_threads=False))
+        return _Charts(source, reader, _decoded(reader.schema))
     except (pa.ArrowException, OSError, msgspec.DecodeError):
         return None
 
@@ -108,16 +135,18 @@ def _origin(path: Path) -> Origin | None:
 class Stored:
     """The files of one run; a context manager that closes them."""
 
-    def __init__(self, find: Callable[[str], Path | None], origin: Origin) -> None:
+    def __init__(self, find: Callable[[str], Path | None], origin: Origin, charts: _Charts | None = None) -> None:
         self._find = find
+        self._charts = charts
         self._origin = origin
         self._stack = contextlib.ExitStack()
         self._file: Any = None
-        self._charts: Any = None
         self._ends: list[int] = []
         self._group: tuple[int, Any] = (-1, None)
 
     def __enter__(self) -> Stored:
+        if self._charts is not None:
+            self._stack.enter_context(self._charts.source)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -198,18 +227,11 @@ class Stored:
     def _chart(self, number: int) -> Columns | None:
         import pyarrow as pa
 
-        try:
-            if self._charts is None:
-                path = self._find(CHART)
-                fitting = path is not None and _origin(path) == self._origin
-                source = self._stack.enter_context(pa.memory_map(str(path))) if fitting else None
-                # Not by threads: for batches of kilobytes they cost more than they do.
-                options = pa.ipc.IpcReadOptions(use_threads=False)
-                self._charts = pa.ipc.open_file(source, options=options) if source is not None else False
-            batch = self._charts.get_batch(number) if self._charts else None
-        except (pa.ArrowException, OSError):
+        if self._charts is None:
             return None
-        if batch is None:
+        try:
+            batch = self._charts.reader.get_batch(number)
+        except (pa.ArrowException, OSError):
             return None
         places = memoryview(batch.column(0).buffers()[1]).cast("q")[: batch.num_rows]
         return Columns(places, *(_doubles(batch.column(n)) for n in range(1, 5)))
