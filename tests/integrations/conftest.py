@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from autolog.testing import Recording, autolog_run, recording
+from tests.waiting import LONG
 
 __all__ = ["autolog_run"]  # fixtures are found by name in this module
 
@@ -178,7 +179,7 @@ def run_script(directory: Path, text: str, arguments: tuple[str, ...] = (), **mo
     script.write_text("import probe\n" + text, "utf-8")
     done = subprocess.run(
         [sys.executable, script.name, *arguments],
-        cwd=directory, env=environment(directory, **more), capture_output=True, text=True, timeout=240, check=False,
+        cwd=directory, env=environment(directory, **more), capture_output=True, text=True, timeout=LONG, check=False,
     )  # fmt: skip
     probe = directory / "probe.json"
     assert probe.exists(), f"the script did not reach its end:\n{done.stderr}"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from autolog.testing import recording
+from tests.waiting import LONG
 
 PROGRAM = Path(__file__).parent.parent / "programs" / "keras_digits.py"
 AUTOLOG = Path(sys.executable).parent / "autolog"
@@ -26,7 +27,7 @@ def process(directory, backend, *command):
     """Run a command on a backend, in a directory, under a strict autolog; what it printed."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith("AUTOLOG")}
     done = subprocess.run(
-        command, cwd=directory, capture_output=True, text=True, timeout=280, check=False,
+        command, cwd=directory, capture_output=True, text=True, timeout=LONG, check=False,
         env=kept | {
             "KERAS_BACKEND": backend, "AUTOLOG_DIR": str(directory / "runs"), "AUTOLOG_STRICT": "1",
             "AUTOLOG_SIDECAR": "0", "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0",
