@@ -107,7 +107,10 @@ ROUTES = [
     Route("/static/{version}/{path:path}", static),
     *(
         Route(path, page)
-        for path in ("/", "/sign-in", "/share", "/invitation", "/projects/{project}", "/projects/{project}/{view:path}")
+        for path in (
+            "/", "/sign-in", "/share", "/invitation", "/account", "/users", "/projects/{project}",
+            "/projects/{project}/{view:path}",
+        )
     ),
-]
+]  # fmt: skip
 """For Starlette; they are no part of the API. GET and HEAD."""

@@ -12,10 +12,11 @@ export function parse(location) {
   const words = location.pathname.split("/").filter(Boolean).map(decode);
   const query = new URLSearchParams(location.search);
   if (words.length === 0) return { page: "projects", query };
-  if (words.length === 1 && ["sign-in", "share", "invitation"].includes(words[0])) return { page: words[0], query };
+  if (words.length === 1 && ["sign-in", "share", "invitation", "account", "users"].includes(words[0])) return { page: words[0], query };
   if (words[0] !== "projects") return { page: "nothing", query };
   const [, project, kind, run, tab] = words;
   if (!kind) return { page: "runs", project, query };
+  if (kind === "settings" && !run) return { page: "settings", project, query };
   if (kind === "compare") return { page: "compare", project, query };
   if (kind === "runs" && run) return { page: "run", project, run, tab: tab ?? "overview", query };
   return { page: "nothing", query };
@@ -67,6 +68,7 @@ const split = (text) =>
 
 export const homeHref = () => "/";
 export const projectHref = (project) => `/projects/${enc(project)}`;
+export const settingsHref = (project) => `${projectHref(project)}/settings`;
 export const runHref = (project, run, tab = "") => `${projectHref(project)}/runs/${enc(run)}${tab ? `/${tab}` : ""}`;
 export const compareHref = (project, runs) => `${projectHref(project)}/compare?runs=${runs.map(enc).join(",")}`;
 

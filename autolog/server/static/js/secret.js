@@ -34,7 +34,7 @@ const ENDS = [["1", "1 day"], ["7", "7 days"], ["30", "30 days"], ["90", "90 day
 
 /** How long something is valid, as a field `days` of a form. */
 export const Days = ({ usual = "90" }) => html`<label>Valid for <select name="days">
-  ${ENDS.map(([days, word]) => html`<option key=${days} value=${days} selected=${days === usual}>${word}</option>`)}</select></label>`;
+  ${ENDS.map(([days, word]) => html`<option key=${days} value=${days} defaultSelected=${days === usual}>${word}</option>`)}</select></label>`;
 
 /** What a form says of that, as the API takes it. */
 export const daysOf = (text) => (text ? Number(text) : null);

@@ -21,7 +21,7 @@ function Trail({ route }) {
   if (!route.project) return null;
   return html`<nav aria-label="Where you are" class="trail">
     <a href=${projectHref(route.project)}>${route.project}</a>
-    ${route.page === "compare" && html`<span aria-current="page">compare</span>`}
+    ${["compare", "settings"].includes(route.page) && html`<span aria-current="page">${route.page}</span>`}
     ${route.run && html`<a href=${runHref(route.project, route.run)} class="mono">${route.run.slice(0, 15)}</a>`}
   </nav>`;
 }
@@ -38,6 +38,7 @@ function Who({ session }) {
   if (session.state === "nobody") return html`<a class="button" href="/sign-in">Sign in</a>`;
   if (session.state !== "known" || session.local) return null;
   if (session.share) return html`<span class="faint">shared with you</span>`;
-  return html`<span class="who">${session.user}</span>
+  return html`${session.everywhere === "admin" && html`<a href="/users">Users</a>`}
+    <a class="who" href="/account" title="Your account: password and tokens">${session.user}</a>
     <button class="quiet" onClick=${session.leave}>Sign out</button>`;
 }

@@ -6,8 +6,8 @@ import { useLoaded, useNow } from "../load.js";
 import { Done } from "../dialog.js";
 import { Downloads } from "../export.js";
 import { Failure, Message, Popover, Waiting } from "../parts.js";
-import { listOf, setQuery } from "../route.js";
-import { useLocal, useMayEdit } from "../session.js";
+import { listOf, setQuery, settingsHref } from "../route.js";
+import { useLocal, useMayAdminister, useMayEdit } from "../session.js";
 import { html, useEffect, useMemo, useState } from "../view.js";
 import { Actions } from "./actions.js";
 import { ColumnPicker } from "./column_picker.js";
@@ -36,6 +36,7 @@ function Runs({ project, query, where, sort, names }) {
   const chosen = listOf(query, "columns");
   const now = useNow();
   const mayEdit = useMayEdit(project);
+  const mayAdminister = useMayAdminister(project);
   const [done, setDone] = useState(null);
   const usualOnes = useMemo(() => usual(names), [JSON.stringify(names)]);
   const columns = chosen.length ? chosen : usualOnes;
@@ -71,6 +72,7 @@ function Runs({ project, query, where, sort, names }) {
       <${ColumnPicker} shown=${columns} names=${names} choose=${(list) => setQuery({ columns: list })} />
       <${Export} project=${project} wrong=${wrong} columns=${columns} selected=${[...selected]}
         which=${{ where, sort, archived: archived || undefined }} />
+      ${mayAdminister && html`<a class="button" href=${settingsHref(project)}>Settings</a>`}
     </div>
     <div class="bar slim">
       <span role="status" aria-label="Number of runs">${rows.total === null ? "" : count(rows.total, "run")}</span>
