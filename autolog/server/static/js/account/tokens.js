@@ -40,10 +40,10 @@ function List({ tokens, now, reload }) {
     await reload();
   };
   return html`<div class="scroll"><table class="plain" aria-label="Tokens">
-    <thead><tr><th>For what</th><th>At most</th><th>Project</th><th>Made</th><th>Valid until</th><th></th></tr></thead>
+    <thead><tr><th>For what</th><th>At most</th><th>Project</th><th class="spare">Made</th><th>Valid until</th><th></th></tr></thead>
     <tbody>${tokens.map((token) => html`<tr key=${token.id}>
       <th scope="row" title=${token.label}>${token.label || html`<span class="mono faint">${token.id}</span>`}</th><td>${token.role}</td>
-      <td>${token.project ?? "all of yours"}</td><td><${Ago} time=${token.created_at} now=${now} /></td>
+      <td>${token.project ?? "all of yours"}</td><td class="spare"><${Ago} time=${token.created_at} now=${now} /></td>
       <td>${token.expires_at ? moment(token.expires_at) : "no end"}</td>
       <td><${Act} word="Revoke…" label=${`Revoke ${token.label || token.id}`} act=${() => revoke(token)} asks=${{
         title: `Revoke ${token.label || token.id}?`, word: "Revoke", text: "What signs in with it is refused from now on, and so are tokens that were made with it.",
