@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import pytest
 import sqlalchemy as sa
@@ -174,6 +174,13 @@ class Server:
     def append(self, data: bytes, offset: int = 0, **options: Any) -> Answer:
         """Lines of the main journal of the test's run."""
         return self.ask("POST", f"{self.address}/journals/journal.jsonl?offset={offset}", data, **options)
+
+
+def heard(stream: IO[bytes]) -> bytes:
+    """The next line of a stream of news, signs of life left out."""
+    while (line := stream.readline()) == b": alive\n":
+        stream.readline()
+    return line
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 from autolog import events, job, journal
 from autolog.store import read_run, runs, status
 from autolog.store.series import system_samples
-from tests.waiting import PATIENCE
+from tests.waiting import LONG, PATIENCE
 
 TRAIN = """
 import autolog, os, sys
@@ -289,7 +289,7 @@ def test_trainings_of_tasks_that_know_nothing_of_each_other(lab, launcher):
     """
     processes = [start(lab, script, rank, launcher, size=2, AUTOLOG_SIDECAR="0") for rank in (1, 0)]
     for process in processes:
-        _, err = process.communicate(timeout=240)
+        _, err = process.communicate(timeout=LONG)
         assert process.returncode == 0, err
         assert ("AUTOLOG_RANKS=0" in err) is (launcher in (torchrun, plain) and process is processes[0])
     (directory,) = directories(lab)

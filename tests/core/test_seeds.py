@@ -10,6 +10,8 @@ from importlib.util import find_spec
 
 import pytest
 
+from tests.waiting import LONG
+
 
 def _python(code: str, *needed: str, watched: bool = True) -> str:
     for module in needed:
@@ -19,7 +21,7 @@ def _python(code: str, *needed: str, watched: bool = True) -> str:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", start + textwrap.dedent(code)],
         env={**os.environ, "AUTOLOG": "off", "AUTOLOG_STRICT": "1", "KERAS_BACKEND": "torch", "PL_GLOBAL_SEED": "5"},
-        capture_output=True, text=True, timeout=280, check=False,
+        capture_output=True, text=True, timeout=LONG, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout

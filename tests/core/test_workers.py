@@ -7,6 +7,7 @@ import pytest
 
 from autolog import events, journal
 from autolog.store import read_run
+from tests.waiting import LONG
 
 pytest.importorskip("sklearn")
 
@@ -43,7 +44,7 @@ def fits(run):
 def ended(lab, text):
     """Run a program to its end: what it said on stderr. Without a sidecar: none of this is its matter."""
     process = lab.start(text, AUTOLOG_SIDECAR="0")
-    _, said = process.communicate(timeout=300)
+    _, said = process.communicate(timeout=LONG)
     assert process.returncode == 0, said
     return said
 

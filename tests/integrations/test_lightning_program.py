@@ -9,6 +9,7 @@ import pytest
 
 from autolog.testing import recording
 from tests.integrations.conftest import environment
+from tests.waiting import LONG
 
 PROGRAM = Path(__file__).parents[1] / "programs" / "lightning_shapes.py"
 BATCHES, STEPS = 10, 5  # 120 rows in batches of 12, two batches a step
@@ -20,7 +21,7 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shapes")
     done = subprocess.run(
         [str(Path(sys.executable).parent / "autolog"), "run", str(PROGRAM), "--epochs", "6", "--accumulate", "2"],
-        cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=240, check=False,
+        cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=LONG, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return recording(folder / "runs"), json.loads((folder / "history.json").read_text()), folder

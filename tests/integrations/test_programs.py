@@ -5,6 +5,7 @@ import pytest
 from benchmarks.programs.catalogue import PROGRAMS
 from benchmarks.programs.compare import compare
 from benchmarks.programs.output import differences, lines
+from tests.waiting import LONG
 
 NAMED = {program.name: program for program in PROGRAMS}
 
@@ -18,7 +19,7 @@ NAMED = {program.name: program for program in PROGRAMS}
     ],
 )
 def test_a_program_behaves_as_without_autolog(tmp_path, name, code, children):
-    result = compare(NAMED[name], tmp_path, repeat=1, strict=True, timeout=240)
+    result = compare(NAMED[name], tmp_path, repeat=1, strict=True, timeout=LONG)
     assert result.codes == (code, code)
     assert not result.differences
     assert not result.problems

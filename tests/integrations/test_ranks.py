@@ -13,6 +13,7 @@ import pytest
 from autolog import events, journal
 from autolog.store import read_run
 from autolog.store.series import system_samples
+from tests.waiting import LONG
 
 BIN = Path(sys.executable).parent
 DDP = """
@@ -194,7 +195,7 @@ class Cluster:
                 *rendezvous, "train.py",
             ]  # fmt: skip
             self.agents.append(self.start(command, environment, f"agent.{len(self.agents)}"))
-        codes = [agent.wait(timeout=240) for agent in self.agents[-2:]]
+        codes = [agent.wait(timeout=LONG) for agent in self.agents[-2:]]
         self.settle()
         return codes
 
@@ -320,7 +321,7 @@ if os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
     (cluster.folder / "train.py").write_text(failing)
     command = [str(BIN / "torchrun"), "--standalone", "--nproc-per-node", "2", "--max-restarts", "1", "train.py"]
     cluster.agents.append(cluster.start(command, {}, "agent.0"))
-    assert cluster.agents[0].wait(timeout=240) == 0, cluster.said()
+    assert cluster.agents[0].wait(timeout=LONG) == 0, cluster.said()
     cluster.settle()
     found = [read_run(path.parent) for path in sorted(cluster.runs.glob("lab/*/journal.jsonl"))]
     assert [run.status for run in found] == ["failed", "completed"]
@@ -347,7 +348,7 @@ def test_accelerate_launch(cluster):  # "multi_gpu" is its word for several proc
     ]  # fmt: skip
     agent = cluster.start(command, {}, "agent.0")
     cluster.agents.append(agent)
-    assert agent.wait(timeout=240) == 0, cluster.said()
+    assert agent.wait(timeout=LONG) == 0, cluster.said()
     cluster.settle()
     run = read_run(cluster.only())
     assert (run.status, run.metrics["loss"].count, len(list(cluster.only().glob("journal*")))) == ("completed", 3, 2)
@@ -372,7 +373,7 @@ def fits(run):
 def test_ranks_that_a_script_starts_itself(cluster):
     """Each is a worker of the script's run; of those that form a group the first reports, as in a job."""
     agent = alone(cluster, SPAWNED, free_port(), free_port(), free_port(), ACCELERATE_USE_CPU="1")
-    assert agent.wait(timeout=400) == 0, cluster.said()
+    assert agent.wait(timeout=LONG) == 0, cluster.said()
     run = read_run(cluster.only())
     once = [("torch", "completed", 3)]
     assert run.health["errors"] == []
@@ -381,7 +382,7 @@ def test_ranks_that_a_script_starts_itself(cluster):
 
 def test_ranks_that_lightning_starts_in_its_process(cluster):
     agent = alone(cluster, SPAWNED_LIGHTNING)
-    assert agent.wait(timeout=400) == 0, cluster.said()
+    assert agent.wait(timeout=LONG) == 0, cluster.said()
     run = read_run(cluster.only())
     assert run.health["errors"] == []
     assert fits(run) == {strategy: [("lightning", "completed", 4)] for strategy in ("ddp_notebook", "ddp_spawn")}
@@ -398,7 +399,7 @@ def test_tasks_of_slurm_are_ranks_once_they_form_a_group(cluster, group, reporti
         )
         for rank in (1, 0)
     ]  # fmt: skip
-    assert [task.wait(timeout=400) for task in tasks] == [0, 0], cluster.said()
+    assert [task.wait(timeout=LONG) for task in tasks] == [0, 0], cluster.said()
     run = read_run(cluster.only())
     assert [child.metrics["loss"].count for child in run.children] == [3] * reporting
     assert sorted(child.params["optimizer.lr"] for child in run.children) == [0.1, 0.2][:reporting]

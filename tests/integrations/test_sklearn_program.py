@@ -20,6 +20,7 @@ from autolog.integrations.sklearn import integration
 from autolog.integrations.sklearn_allowance import allowance
 from autolog.testing import missing, recording
 from tests.integrations.conftest import environment
+from tests.waiting import LONG
 
 PROGRAM = Path(__file__).parents[1] / "programs" / "sklearn_income.py"
 
@@ -30,7 +31,7 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("income")
     done = subprocess.run(
         [str(Path(sys.executable).parent / "autolog"), "run", str(PROGRAM), "--rows", "1000"],
-        cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=240, check=False,
+        cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=LONG, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return recording(folder / "runs"), done.stdout

@@ -9,6 +9,7 @@ import pytest
 
 from autolog.testing import recording
 from tests.integrations.conftest import environment
+from tests.waiting import LONG
 
 BIN = Path(sys.executable).parent
 PROGRAM = Path(__file__).parents[1] / "programs" / "torch_sharded.py"
@@ -20,7 +21,7 @@ def launched(folder, *command, **variables):
     done = subprocess.run(
         [*map(str, command), str(BIN / "torchrun"), "--nproc-per-node", "2", "--standalone", str(PROGRAM), *KINDS],
         cwd=folder, env=environment(folder) | {"TORCH_CPP_LOG_LEVEL": "ERROR"} | variables, capture_output=True,
-        text=True, timeout=300, check=False,
+        text=True, timeout=LONG, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return [line.split() for line in done.stdout.splitlines() if line.split()[0] in KINDS], recording(folder / "runs")

@@ -10,6 +10,7 @@ import pytest
 from autolog.integrations.transformers import integration
 from autolog.testing import missing, recording
 from tests.integrations.conftest import environment
+from tests.waiting import LONG
 
 PROGRAMS = Path(__file__).parents[1] / "programs"
 EPOCHS, STEPS = 4, 10  # 300 rows in batches of 16, a step after every second one
@@ -23,7 +24,7 @@ OPTIONS = {
 def run(folder, name, *arguments):
     done = subprocess.run(
         [str(Path(sys.executable).parent / "autolog"), "run", str(PROGRAMS / name), *map(str, arguments)],
-        cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=280, check=False,
+        cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=LONG, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from autolog.server import tables
 from tests.people import Browser
-from tests.servers import RUN
+from tests.servers import RUN, heard
 from tests.waiting import PATIENCE
 
 STORAGES = ["local", "remote"]
@@ -334,11 +334,11 @@ def test_live_news_end_with_the_right_to_read_them(server, base, eventually):
         size[run] += len(line)
 
     with urllib.request.urlopen(request, timeout=PATIENCE) as stream:
-        assert stream.readline() == b": welcome\n"
-        stream.readline()
+        assert heard(stream) == b": welcome\n"
+        heard(stream)
         news(OTHER)
         news(RUN)
-        told = [stream.readline() for _ in range(4)]
+        told = [heard(stream) for _ in range(4)]
         assert json.loads(told[2].removeprefix(b"data: ")) == {"run": RUN}
         assert server.ask("DELETE", f"{base}/shares/{made['id']}", token=server.ann).status == 200
 

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from autolog import events
+from tests.servers import heard
 from tests.waiting import PATIENCE
 
 STORAGES = ["local", "remote"]
@@ -187,19 +188,19 @@ def test_news_are_told_live_and_again(filled):
         return urllib.request.urlopen(request, timeout=PATIENCE)
 
     with listen("") as stream:
-        assert stream.readline() == b": welcome\n"
-        stream.readline()
+        assert heard(stream) == b": welcome\n"
+        heard(stream)
         path = f"{filled.base}/runs/{PROJECT_RUNS[0]}/journals/journal.edits.jsonl?offset=0"
         filled.ask("POST", path, lines(header(PROJECT_RUNS[0], "x"), {"type": "note", "time": 1.0, "text": "n"}))
-        number = int(stream.readline().split()[1])
-        assert stream.readline() == b"event: run\n"
-        assert json.loads(stream.readline()[6:]) == {"run": PROJECT_RUNS[0]}
+        number = int(heard(stream).split()[1])
+        assert heard(stream) == b"event: run\n"
+        assert json.loads(heard(stream)[6:]) == {"run": PROJECT_RUNS[0]}
     with listen(number - 1) as again:
-        assert again.readline() == b": welcome\n"
-        again.readline()
-        assert int(again.readline().split()[1]) >= number
+        assert heard(again) == b": welcome\n"
+        heard(again)
+        assert int(heard(again).split()[1]) >= number
     with listen(10**9) as unknown:
-        assert [unknown.readline() for _ in range(2)][1] == b"event: all\n"
+        assert [heard(unknown) for _ in range(2)][1] == b"event: all\n"
 
 
 def test_readers_read_and_others_see_nothing(filled):
