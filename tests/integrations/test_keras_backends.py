@@ -177,6 +177,9 @@ IMPORTS = """
 import contextlib, copy, inspect, multiprocessing, pickle, random, sys, warnings
 import numpy as np
 import keras
+from keras import Sequential, layers
+from keras.callbacks import EarlyStopping, ModelCheckpoint
+from keras.optimizers import Adam
 """
 
 TRAIN = """
@@ -184,11 +187,11 @@ keras.utils.set_random_seed(5)
 x = np.random.rand(64, 4).astype("float32")
 y = (x.sum(axis=1) > 2).astype("float32")
 schedule = keras.optimizers.schedules.PolynomialDecay(0.05, 20)
-model = keras.Sequential([keras.layers.Dense(6), keras.layers.Dropout(0.5), keras.layers.Dense(1, "sigmoid")])
-optimizer = keras.optimizers.Adam(schedule, gradient_accumulation_steps=2)
+model = Sequential([layers.Dense(6), layers.Dropout(0.5), layers.Dense(1, "sigmoid")])
+optimizer = Adam(schedule, gradient_accumulation_steps=2)
 model.compile(optimizer, "binary_crossentropy", metrics=["accuracy"])
-stopping = keras.callbacks.EarlyStopping(patience=1, restore_best_weights=True)
-checkpoint = keras.callbacks.ModelCheckpoint("best.weights.h5", save_weights_only=True)
+stopping = EarlyStopping(patience=1, restore_best_weights=True)
+checkpoint = ModelCheckpoint("best.weights.h5", save_weights_only=True)
 given = [stopping, checkpoint]
 history = model.fit(x, y, epochs=4, batch_size=16, validation_split=0.25, callbacks=given, verbose=0)
 print(history.history, given == [stopping, checkpoint], sorted(vars(model)), sorted(vars(stopping)))

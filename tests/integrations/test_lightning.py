@@ -506,10 +506,11 @@ def test_trainers_copies_and_signatures_are_untouched(light, tmp_path, autolog_r
 IMPORTS = """
 import warnings; warnings.simplefilter("ignore")
 import signal, torch, {package} as pl
+from {package} import LightningModule, Trainer
 from torch.utils.data import DataLoader, TensorDataset
 """
 BODY = """
-class Line(pl.LightningModule):
+class Line(LightningModule):
     def __init__(self):
         super().__init__()
         self.net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Dropout(0.5), torch.nn.Linear(8, 1))
@@ -532,7 +533,7 @@ loader = DataLoader(TensorDataset(x, x.sum(1, keepdim=True)), batch_size=8, shuf
 model = Line()
 weights = [parameter.data for parameter in model.parameters()]
 options = dict(logger=False, enable_checkpointing=False, enable_progress_bar=False, accelerator="cpu")
-trainer = pl.Trainer(max_epochs=2, **options)
+trainer = Trainer(max_epochs=2, **options)
 print([type(callback).__name__ for callback in trainer.callbacks], trainer.loggers)
 failing = None
 trainer.fit(model, loader, loader)
@@ -545,7 +546,7 @@ print({name: float(value) for name, value in trainer.callback_metrics.items()}, 
     [("lightning.pytorch", "error", "failed"), ("pytorch_lightning", "Ctrl-C", "interrupted")],
 )
 def test_training_is_the_same_with_and_without(transparent, package, failing, status):
-    again = f"failing = {failing!r}\npl.Trainer(max_epochs=1, **options).fit(model, loader)"
+    again = f"failing = {failing!r}\nTrainer(max_epochs=1, **options).fit(model, loader)"
     compared = transparent(IMPORTS.format(package=package), f"{BODY}\n{again}")
     goes_on = failing == "Ctrl-C" and compared.off.code == 0  # Lightning 2.1 returns from the fit
     assert compared.off.code == 1 or goes_on

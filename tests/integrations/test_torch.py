@@ -300,25 +300,34 @@ def test_transformers_reports_alone(autolog_run, tmp_path):
     assert [step for step, _ in fit.series("loss")] == [1, 2, 3]
 
 
+IMPORTS = """
+import random, numpy, torch
+from torch import save
+from torch.nn.functional import mse_loss
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import OneCycleLR
+from torch.utils.data import DataLoader
+"""
 BODY = """
 import copy, pickle
 def main():
     model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Dropout(0.5), torch.nn.Linear(8, 1))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=12)
+    optimizer = AdamW(model.parameters(), lr=0.01)
+    scheduler = OneCycleLR(optimizer, 0.1, total_steps=12)
     x = torch.randn(32, 4)
     data = torch.utils.data.TensorDataset(x, x.sum(1, keepdim=True))
-    loader = torch.utils.data.DataLoader(data, batch_size=8, shuffle=True, num_workers=WORKERS)
+    loader = DataLoader(data, batch_size=8, shuffle=True, num_workers=WORKERS)
     early = locals()
     for epoch in range(3):
         for a, b in loader:
             optimizer.zero_grad()
-            loss = torch.nn.functional.mse_loss(model(a), b)
+            loss = mse_loss(model(a), b)
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             scheduler.step()
-        torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, "last.pt")
+        save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, "last.pt")
     print(sorted(early), sorted(vars(optimizer)), sorted(vars(loader)), loss.item())
     twin = pickle.loads(pickle.dumps(copy.deepcopy(optimizer)))
     return [list(model.state_dict().values()), twin.state_dict()["param_groups"], open("last.pt", "rb").read()]
@@ -330,18 +339,19 @@ FAIL
 @pytest.mark.parametrize("workers", [0, 2])
 def test_nothing_is_disturbed(transparent, workers):
     body = BODY.replace("WORKERS", str(workers)).replace("FAIL", "")
-    compared = transparent("import random, numpy, torch", body)
+    compared = transparent(IMPORTS, body)
     for outcome in (compared.first, compared.late):
         (fit,) = outcome.recording.children
         assert [(step, epoch) for step, epoch, _ in fit.points("loss")] == [(n + 1, n // 4) for n in range(12)]
         assert outcome.recording.problems == []
         assert len(fit.assets) == 3
+        assert {step for step, _ in fit.series("grad_norm")} == set(range(1, 13))
     assert compared.first.recording.children[0].points("loss") == compared.late.recording.children[0].points("loss")
 
 
 def test_a_failed_program_has_a_failed_training(transparent):
     body = BODY.replace("WORKERS", "0").replace("FAIL", "torch.ones(2, requires_grad=True).backward()")
-    compared = transparent("import random, numpy, torch", body)
+    compared = transparent(IMPORTS, body)
     assert compared.first.code == 1
     (directory,) = compared.first.recording.root.glob("*/*/")
     summary = reader.read_run(directory)
