@@ -16,8 +16,9 @@ import sys
 import time
 
 _EVERY = 0.005
-_CALLS = {"patching.py:wrapper", "imports.py:exec_module"}
-"""Functions of autolog that call the program's: what is above them on the stack is the program's, unless it is ours."""
+_CALLS = {"patching.py:wrapper", "imports.py:exec_module", "sklearn_live.py:_told", "sklearn.py:_around"}
+"""Functions of autolog that call the program's, or go on with its generators: what is above them on the stack is the
+program's, unless it is ours."""
 
 
 _RESUME = opcode.opmap.get("RESUME", -1)
