@@ -55,6 +55,7 @@ def test_the_backend_of_the_guide_delivers_every_byte(tmp_path, runs_dir, lab_en
         "PYTHONPATH": str(site),
         "AUTOLOG_BACKEND": "local,mirror",
         "AUTOLOG_URL": str(target),
+        "AUTOLOG_EXIT_WAIT": "100",  # the process waits for it no longer than it takes
     }
     script = "import autolog\nfor i in range(1000): autolog.log_metric('loss', i)\nautolog.finish()"
     crash = "import autolog, os\nfor i in range(1000): autolog.log_metric('loss', i)\nos.kill(os.getpid(), 9)"

@@ -5,15 +5,14 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from autolog import events, journal
 from autolog.store import read_run
 from autolog.store.series import system_samples
-from tests.waiting import LONG
+from tests.labs import beside
+from tests.waiting import LONG, until
 
 BIN = Path(sys.executable).parent
 DDP = """
@@ -214,33 +213,15 @@ class Cluster:
         assert len(list(self.runs.glob("lab/*"))) == 1
         return directory
 
-    def sidecars(self):
-        return [
-            record
-            for path in self.runs.glob("lab/*/system*.jsonl")
-            for record, _ in journal.read(path)
-            if isinstance(record, events.RunStart)
-        ]
-
     def settle(self):
         """Wait until the sidecars have written all they have to."""
-        deadline = time.monotonic() + 60
-        while any(Path(f"/proc/{one.pid}/cmdline").exists() and alive(one.pid) for one in self.sidecars()):
-            assert time.monotonic() < deadline, "a sidecar does not end"
-            time.sleep(0.05)
+        until(lambda: not beside(self.runs))
 
     def close(self):
         for agent in self.agents:
             if agent.poll() is None:
                 agent.send_signal(signal.SIGTERM)
                 agent.wait()
-
-
-def alive(pid):
-    try:
-        return b"autolog" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from autolog.server import tables
 from autolog.server.accounts.auditing import Origin
+from autolog.server.accounts.remembering import Remembered
 from autolog.server.index.indexing import Indexer
 from autolog.server.index.live_news import News
 from autolog.server.limits import Limits, from_environment
@@ -199,7 +200,7 @@ def service(project):
     with server.storage() as storage:
         yield Service(
             data=server.data, engine=server.engine, storage=storage, indexer=Indexer(server.engine, storage),
-            news=News(), usage=Usage(server.engine, storage, limits), limits=limits,
+            news=News(), usage=Usage(server.engine, storage, limits), rights=Remembered(server.engine), limits=limits,
         )  # fmt: skip
 
 
