@@ -203,6 +203,21 @@ def same(one: Outcome, other: Outcome) -> None:
         assert right == left, f"global state {name!r} differs"
 
 
+def outline(recorded: Recording) -> list[tuple[Any, ...]]:
+    """What is on record of the child runs, whatever order several processes made them in.
+
+    Without values, without ids, and without what autolog leaves out where time is short.
+    """
+    told = [
+        (
+            child.name, child.kind, child.parent is None, child.integration, child.status, child.params, child.sources,
+            sorted(name for name in child.metric_names if not name.startswith("autolog/")), sorted(child.facts),
+        )
+        for child in recorded.children
+    ]  # fmt: skip
+    return sorted(told, key=repr)
+
+
 @pytest.fixture(autouse=True)
 def _nothing_is_pending():
     """What an earlier test of this process has backpropagated without a step is no part of the next one."""
@@ -217,7 +232,10 @@ PLACES = {"PROBE_FILE", "PWD", "OLDPWD"}
 
 @pytest.fixture
 def transparent(tmp_path: Path) -> Callable[..., Compared]:
-    """``transparent(imports, body, *arguments, **variables)``: run it three ways, compare, return the three."""
+    """``transparent(imports, body, *arguments, **variables)``: run it three ways, compare, return the three.
+
+    With autolog imported after everything that the program has imported, also by name, the record is the same.
+    """
 
     def check(imports: str, body: str, *arguments: str, **variables: str) -> Compared:
         off = run_script(
@@ -228,6 +246,7 @@ def transparent(tmp_path: Path) -> Callable[..., Compared]:
         late = run_script(tmp_path / "late", f"{imports}\nimport autolog\n{SEED}\n{body}", arguments, **variables)
         same(off, first)
         same(off, late)
+        assert outline(late.recording) == outline(first.recording)
         return Compared(off, first, late)
 
     return check
