@@ -9,6 +9,8 @@ import socket
 import threading
 from urllib.parse import urlsplit
 
+from tests.waiting import PATIENCE
+
 __all__ = ["ForwardProxy"]
 
 
@@ -71,7 +73,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         assert address.hostname, "a request to a proxy has the whole address"
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name: value for name, value in self.headers.items() if not name.lower().startswith("proxy-")}
-        server = http.client.HTTPConnection(_known(address.hostname), address.port, timeout=30)
+        server = http.client.HTTPConnection(_known(address.hostname), address.port, timeout=PATIENCE)
         with contextlib.closing(server):
             server.request(self.command, address.path + ("?" + address.query) * bool(address.query), body, headers)
             answer = server.getresponse()
@@ -88,7 +90,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if not self._may():
             return
         host, _, port = self.path.rpartition(":")
-        with socket.create_connection((_known(host), int(port)), timeout=30) as server:
+        with socket.create_connection((_known(host), int(port)), timeout=PATIENCE) as server:
             self.send_response(200, "Connection established")
             self.end_headers()
             self.close_connection = True

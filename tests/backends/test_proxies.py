@@ -5,6 +5,7 @@ import pytest
 from autolog import journal
 from autolog.sidecar import progress
 from tests.forward_proxy import ForwardProxy
+from tests.waiting import PATIENCE
 
 TRAINS = """
     import autolog
@@ -26,7 +27,7 @@ def sends(lab, server):
 
     def train(url, *, why="", **variables):
         done = lab.start(TRAINS, AUTOLOG_URL=url, **variables)
-        _, told = done.communicate(timeout=60)
+        _, told = done.communicate(timeout=PATIENCE)
         assert done.returncode == 0
         if why:  # a slow sidecar may not have tried yet when the training has ended
             lab.until(lambda: why in lab.delivery().error)

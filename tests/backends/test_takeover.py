@@ -16,6 +16,7 @@ import pytest
 from autolog import config, events, journal
 from autolog.sidecar import launch, loop, progress, takeover
 from tests.labs import is_alive
+from tests.waiting import PATIENCE
 
 SILENT = """
     import autolog, pathlib, sys, time
@@ -98,7 +99,7 @@ def kill_last(lab):
 
 def stop(lab, process):
     (lab.folder / "stop").touch()
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     lab.settle()
     return out, err
 
