@@ -14,7 +14,7 @@ def main() -> None:
     import autolog
 
     compileall.compile_dir(str(Path(autolog.__file__).parent), quiet=1)
-    with tempfile.TemporaryDirectory(prefix="autolog-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="autolog-bench-", ignore_cleanup_errors=True) as folder:
         os.environ["AUTOLOG_DIR"] = str(Path(folder) / "runs")
         os.environ["AUTOLOG_DISABLE"] = "console"
         from benchmarks import logging, startup

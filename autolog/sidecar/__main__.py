@@ -7,11 +7,13 @@ It finds autolog where the training process found it, without the training's dir
 import marshal
 import os
 import sys
-import traceback
 from pathlib import Path
+
+_NICE = 10
 
 
 def _main(directory: str, fd: int, before: int) -> int:
+    _step_back()
     try:
         job = marshal.loads(os.pread(fd, os.fstat(fd).st_size, 0))  # noqa: S302  the training process wrote it
         os.close(fd)
@@ -23,10 +25,20 @@ def _main(directory: str, fd: int, before: int) -> int:
         return main(job, before)
     except Exception:
         # There is no one to tell: standard error leads nowhere. The run's directory is where a person looks.
+        import traceback
+
         log = Path(directory) / "sidecar.log"
         if log.parent.is_dir():
             log.write_text(traceback.format_exc(), "utf-8")
         return 1
+
+
+def _step_back() -> None:
+    """Training comes first, and so before this process imports anything: a run has just begun."""
+    try:
+        os.nice(_NICE)
+    except OSError:  # a container may forbid it
+        return
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ the metrics are compacted and the backends have what they can get. One that is k
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import signal
@@ -46,10 +45,8 @@ def main(job: dict[str, Any], before: int = 0) -> int:
     Returns:
         The exit code: not 0 where another sidecar has to take up the work.
     """
-    with contextlib.suppress(OSError):  # a container may forbid it
-        os.nice(10)
     sidecar = _Sidecar(job, before)
-    if before and sidecar.removed():
+    if before and not sidecar.follow():
         return 0
     sidecar.open()
     try:
@@ -82,20 +79,20 @@ class _Sidecar:
         self.delivery = deliver.Delivery(self.settings, RunHeader(self.header, str(self.directory)), self.say)
         self.leftovers = Leftovers(self.directory.parent.parent, self.settings, self.directory)
 
-    def removed(self) -> bool:
-        """Whether the run's directory is gone, or is now: its last sidecar was killed while it took it away."""
+    def follow(self) -> bool:
+        """Wait for the time to take up what the last sidecar has left; whether there is anything."""
         if self.delivery.enter():
-            if self.delivery.spent():
+            if self.delivery.spent():  # it was killed while it took the directory away
                 self.delivery.remove()
             self.delivery.leave()
-        return not self.directory.is_dir()
-
-    def open(self) -> None:
-        """Begin to write; where this is not the first sidecar, take up what the last one has left."""
-        if self.before:
+        if self.directory.is_dir():
             takeover.wait(self.known, self.before, (self.pidfd, self.wake))
             self.known = takeover.before(self.path, self.header.time)
             takeover.clear(self.directory, self.known)
+        return self.directory.is_dir()
+
+    def open(self) -> None:
+        """Begin to write."""
         identity = process.identity()
         own = msgspec.structs.replace(
             self.header, time=time.time(), role="sidecar", resumed=False, **identity._asdict()

@@ -1,5 +1,6 @@
 """Sidecars that are killed while the training goes on: another takes up the work, and nothing is doubled or missing."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -97,6 +98,15 @@ def kill_last(lab):
     lab.until(lambda: len(sidecars(lab)) > len(before) and samples_of_last(lab) > 1)
 
 
+def waits(pid):
+    """Whether a sidecar has come as far as to wait for its time: its modules are there, and it sleeps."""
+    place = Path(f"/proc/{pid}")
+    with contextlib.suppress(OSError):
+        sleeps = (place / "stat").read_text().rpartition(")")[2].split()[0] == "S"
+        return sleeps and "_psutil" in (place / "maps").read_text()
+    return False
+
+
 def stop(lab, process):
     (lab.folder / "stop").touch()
     out, err = process.communicate(timeout=PATIENCE)
@@ -180,12 +190,19 @@ def test_one_that_is_killed_while_it_delivers_the_rest_tells_the_end_once(lab, s
     assert whole(lab, sent)["end"]["signal"] == "KILL"
 
 
-def test_a_directory_that_was_removed_meanwhile_stays_so(lab, sent):
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_directory_that_was_removed_meanwhile_stays_so(lab, sent, paused):
     training = begin(lab, SILENT)
-    (pid,) = sidecars(lab)
+    for _ in range(3 if paused else 0):
+        kill_last(lab)
+    pid = sidecars(lab)[-1]
     directory = lab.only()
+    os.kill(pid, signal.SIGKILL if paused else signal.SIGSTOP)  # the next one waits for seconds; this one is still
+    if paused:
+        lab.until(lambda: any(waits(each) for each in lab.beside()))
     shutil.rmtree(directory)
-    os.kill(pid, signal.SIGKILL)
+    if not paused:
+        os.kill(pid, signal.SIGKILL)
     training.kill()
     training.wait()
     lab.until(lambda: not is_alive(pid))
@@ -203,7 +220,7 @@ def test_a_spool_whose_removal_was_cut_off_goes(lab):
         "directory": str(directory), "id": directory.name, "name": "otter", "project": "lab", "pid": 1, "node": "",
         "pid_started": 1.0, "pidfd": -1, "wake": -1, "journal": journal.MAIN, "settings": given,
     }  # fmt: skip
-    assert loop._Sidecar(job, 1).removed()
+    assert not loop._Sidecar(job, 1).follow()
     assert not directory.exists()
 
 
