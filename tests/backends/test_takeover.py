@@ -1,6 +1,7 @@
 """Sidecars that are killed while the training goes on: another takes up the work, and nothing is doubled or missing."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -114,6 +115,11 @@ def stop(lab, process):
     return out, err
 
 
+def every_record(directory):
+    for path in journal.journals(directory):
+        yield from journal.read(path)
+
+
 def whole(lab, server):
     """Everything is on the server, byte for byte; each fact and each end stands there once."""
     directory = lab.only()
@@ -124,7 +130,11 @@ def whole(lab, server):
     assert facts["sampling"] == facts["host"] == facts["packages"] == 1
     assert set(facts.values()) == {1}
     assert len(system(lab, events.Exit)) == 1
-    assert "complete" in lab.autolog("sync", "--status", "--json")
+    (told,) = json.loads(lab.autolog("sync", "--status", "--json"))
+    assert told["complete"]
+    records = told["records"]
+    assert records["recorded"] == records["delivered"] == len(list(every_record(directory)))
+    assert records["pending"] == records["lost"] == 0
     return server.ask("GET", f"/api/v1/projects/lab/runs/{directory.name}").json
 
 
