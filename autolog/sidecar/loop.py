@@ -157,16 +157,22 @@ class _Sidecar:
         while not self._over():
             ready = self._wait(due)
             self._drain(ready)
-            if not self.dead:
-                self.dead = self.pidfd in ready if self.pidfd is not None else not self._alive()
-                if self.dead:
-                    self._note_ranks()  # those that died first come first
-                    self._tell_exit()
+            self._note_death(ready)
             self._note_ranks(look=False)
             if time.monotonic() >= due and not self._over():
                 self._sample()
                 due = time.monotonic() + self._current_interval()
+        self._note_death(self._wait(time.monotonic()))  # SIGTERM's grace may be over before a look
         self.delivery.wake()
+
+    def _note_death(self, ready: set[int]) -> None:
+        """Write how the training process ended, once it has: ``ready`` are the descriptors that say something."""
+        if self.dead:
+            return
+        self.dead = self.pidfd in ready if self.pidfd is not None else not self._alive()
+        if self.dead:
+            self._note_ranks()  # those that died first come first
+            self._tell_exit()
 
     def _note_ranks(self, *, look: bool = True) -> None:
         """Write how ranks ended that have died."""
