@@ -130,9 +130,11 @@ class Mlflow:
             tags, removed = tags_of(record)
             self._batch(record.child).tags.update({self._fit.name(name): self._fit.tag(tags[name]) for name in tags})
             for name in removed:
-                self._remove_tag(record.child, name)
+                self._remove_tag(record.child, self._fit.name(name))
             if isinstance(record, events.Name) and record.child is None:
                 self._client.update_run(self._of(None), name=record.name)
+            elif isinstance(record, events.RunStart) and record.resumed:  # it may have ended before
+                self._client.update_run(self._of(None), status="RUNNING")
 
     def _take_metrics(self, child: str | None, values: dict[str, events.Number], time: float, step: int) -> None:
         from mlflow.entities import Metric

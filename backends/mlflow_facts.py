@@ -13,13 +13,22 @@ __all__ = ["dataset_of", "tags_of"]
 
 _OWN = "tag."
 """Before tags of ours, which have no value: theirs is ``true``."""
+_FIELD = "autolog.field."
+"""Before fields that people set by hand."""
 
 
 def tags_of(record: events.Record) -> tuple[dict[str, Any], list[str]]:
     """Tags that a record sets, and names of tags that it removes."""
-    removed = [_OWN + tag for tag in record.remove] if isinstance(record, events.Tags) else []
     translate = _RECORDS.get(type(record))
-    return ({} if translate is None else translate(record)), removed
+    return ({} if translate is None else translate(record)), _removed(record)
+
+
+def _removed(record: events.Record) -> list[str]:
+    if isinstance(record, events.Tags):
+        return [_OWN + tag for tag in record.remove]
+    if isinstance(record, events.Fields):
+        return [_FIELD + name for name, value in record.values.items() if value is None]
+    return []
 
 
 def _exception(record: events.ChildEnd | events.End) -> dict[str, Any]:
@@ -43,6 +52,9 @@ def _fact(record: events.Fact) -> dict[str, Any]:
 
 _RECORDS: dict[type, Callable[[Any], dict[str, Any]]] = {
     events.Tags: lambda record: {_OWN + tag: "true" for tag in record.add},
+    events.Fields: lambda record: {
+        _FIELD + name: _plain(value) for name, value in record.values.items() if value is not None
+    },
     events.Note: lambda record: {"mlflow.note.content": record.text},
     events.Other: lambda record: {f"other.{name}": value for name, value in record.values.items()},
     events.Health: _health,
@@ -51,6 +63,11 @@ _RECORDS: dict[type, Callable[[Any], dict[str, Any]]] = {
     events.RunStart: _start,
     events.Fact: _fact,
 }
+
+
+def _plain(value: Any) -> Any:
+    """Truth values in small letters, as everywhere in MLflow's tags and on autolog's command line."""
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _nothing(_: dict[str, Any]) -> dict[str, Any]:

@@ -1,21 +1,15 @@
 """The mlflow backend, against MLflow itself: a database, a folder of files, and a server."""
 
-import contextlib
 import json
 import math
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
 
 from autolog import journal
 from autolog.sidecar import progress
+from tests.mlflow_servers import connect, history, mlflow_server, runs
+from tests.waiting import PATIENCE
 
 # MLflow's own use of SQLAlchemy.
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
@@ -45,32 +39,6 @@ SCRIPT = """
 def client(lab):
     """MLflow's own client of a database that the lab's runs are sent to."""
     return connect(lab, f"sqlite:///{lab.folder}/mlflow.db")
-
-
-def connect(lab, uri):
-    from mlflow import MlflowClient
-
-    lab.environment |= {
-        "AUTOLOG_BACKEND": "local,mlflow",
-        "AUTOLOG_MLFLOW_URI": uri,
-        "AUTOLOG_EXIT_WAIT": "60",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_ALLOW_FILE_STORE": "true",
-    }
-    lab.patience = 150
-    client = MlflowClient(uri)
-    client.search_experiments()  # MLflow takes seconds to make a database
-    return client
-
-
-def runs(client):
-    """The experiment's runs, oldest first."""
-    experiment = client.get_experiment_by_name("lab")
-    return sorted(client.search_runs([experiment.experiment_id]), key=lambda run: run.info.start_time)
-
-
-def history(client, run, name):
-    return [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, name)]
 
 
 def test_one_fit_is_one_run(lab, client):
@@ -191,37 +159,67 @@ def test_beside_the_programs_own_use_of_mlflow(lab, client):
     assert set(own.data.metrics) == {"own"}
 
 
-@contextlib.contextmanager
-def mlflow_server(folder):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-         "--backend-store-uri", f"sqlite:///{folder}/server.db", "--artifacts-destination", f"{folder}/artifacts"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, start_new_session=True,
-    )  # fmt: skip
-    try:
-        deadline = time.monotonic() + 200
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2).close()
-                break
-            except OSError:
-                assert process.poll() is None, "mlflow server ended"
-                assert time.monotonic() < deadline, "mlflow server does not answer"
-                time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait()
+@pytest.fixture(scope="module")
+def tracking(tmp_path_factory):
+    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as server:
+        yield server
 
 
-def test_a_server(lab):
-    with mlflow_server(lab.folder) as uri:
-        client = connect(lab, uri)
-        lab.run(SCRIPT % 1)
-        (run,) = runs(client)
-        assert len(history(client, run, "loss_train")) == 1200
-        assert run.data.tags["tag.good"] == "true"
-        text = client.download_artifacts(run.info.run_id, "text/notes/words.txt", str(lab.folder))
-        assert Path(text).read_text() == "hello"
+def test_a_server(lab, tracking):
+    client = connect(lab, tracking.url)
+    lab.run(SCRIPT % 1, AUTOLOG_PROJECT="first")
+    (run,) = runs(client, "first")
+    assert len(history(client, run, "loss_train")) == 1200
+    assert run.data.tags["tag.good"] == "true"
+    text = client.download_artifacts(run.info.run_id, "text/notes/words.txt", str(lab.folder))
+    assert Path(text).read_text() == "hello"
+
+
+def test_a_resumed_run_runs_again_and_ends_again(lab, tracking):
+    client = connect(lab, tracking.url)
+    lab.run("import autolog\nautolog.log_metric('a', 1, step=1)\nraise ValueError('out of memory')")
+    (run,) = runs(client)
+    assert run.info.status == "FAILED"
+    go = lab.folder / "go"
+    training = lab.start(
+        f"""
+        import autolog, pathlib, time
+        autolog.start_run(resume={lab.only().name!r})
+        autolog.log_metric("a", 2, step=2)
+        while not pathlib.Path({str(go)!r}).exists():
+            time.sleep(0.05)
+        """
+    )
+    lab.until(lambda: training.poll() is not None or len(history(client, run, "a")) == 2)
+    (again,) = runs(client)
+    assert (again.info.run_id, again.info.status) == (run.info.run_id, "RUNNING")
+    go.touch()
+    assert training.wait(PATIENCE) == 0
+    lab.settle()
+    (ended,) = runs(client)
+    assert (ended.info.run_id, ended.info.status) == (run.info.run_id, "FINISHED")
+    assert ended.info.end_time > run.info.end_time
+    assert history(client, ended, "a") == [(1, 1), (2, 2)]
+
+
+def test_fields_are_tags(lab, client):
+    lab.run(
+        """
+        import autolog
+        autolog.log_metric("a", 1)
+        autolog.set_fields({"owner": "ann", "reviewed": False, "gone": 1, "odd %": {"a": 1.5}})
+        autolog.set_fields({"gone": None})
+        """
+    )
+    (run,) = runs(client)
+    assert fields_of(run) == {"owner": "ann", "reviewed": "false", "odd _": '{"a": 1.5}'}
+    lab.autolog("set", "last", "reviewed=true", "owner=", "table=3", "odd %=")
+    lab.autolog("sync")
+    (run,) = runs(client)
+    assert fields_of(run) == {"reviewed": "true", "table": "3"}
+    assert run.info.status == "FINISHED"
+
+
+def fields_of(run):
+    before = "autolog.field."
+    return {name.removeprefix(before): value for name, value in run.data.tags.items() if name.startswith(before)}

@@ -5,8 +5,8 @@ import math
 import pytest
 
 from autolog.sidecar import progress
-from tests.backends.test_mlflow import connect, history, mlflow_server, runs
 from tests.fault_proxy import FaultProxy
+from tests.mlflow_servers import connect, history, mlflow_server, runs
 from tests.waiting import PATIENCE
 
 # MLflow's own use of SQLAlchemy.
@@ -24,20 +24,20 @@ TRAINS = """
 
 @pytest.fixture(scope="module")
 def tracking(tmp_path_factory):
-    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as uri:
-        yield uri
+    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as server:
+        yield server
 
 
 @pytest.fixture
 def mlflow_proxy(tracking):
-    proxy = FaultProxy(int(tracking.rpartition(":")[2]))
+    proxy = FaultProxy(tracking.port)
     yield proxy
     proxy.close()
 
 
-@pytest.mark.parametrize("mode", ["reset", "hang", "500", "429", "cut_answer"])
+@pytest.mark.parametrize("mode", ["refuse", "reset", "hang", "slow", "cut", "cut_answer", "500", "429", "html"])
 def test_mlflow_behind_a_bad_network(lab, tracking, mlflow_proxy, mode):
-    client = connect(lab, tracking)
+    client = connect(lab, tracking.url)
     lab.environment |= {"AUTOLOG_MLFLOW_URI": mlflow_proxy.url, "AUTOLOG_EXIT_WAIT": "0.5",
                         "AUTOLOG_NAME": f"behind-{mode}"}  # fmt: skip
     mlflow_proxy.mode = mode
