@@ -16,7 +16,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from autolog.server import database
-from autolog.server.index import indexing
+from autolog.server.index import refreshing
 from autolog.server.storage.local import LocalStorage
 
 FOLDER = Path(__file__).with_name("schemas")
@@ -33,7 +33,7 @@ def fill(engine: sa.Engine, folder: Path) -> None:
     directory = folder / "lab" / RUN
     directory.mkdir(parents=True)
     (directory / "journal.jsonl").write_bytes(JOURNAL)
-    indexing.refresh(engine, LocalStorage(folder), ("lab", RUN))
+    refreshing.refresh(engine, LocalStorage(folder), ("lab", RUN))
     with engine.begin() as connection:
         connection.exec_driver_sql(
             "INSERT INTO users (name, admin, created_at, disabled) VALUES ('bob', true, 1.0, false)"

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from autolog import events as e
 from autolog import store
 from autolog.server import database, tables
-from autolog.server.index import filling, indexing
+from autolog.server.index import filling, refreshing
 from autolog.server.runs import listing
 from autolog.server.storage.local import LocalStorage
 
@@ -92,9 +92,9 @@ def places(tmp_path_factory, postgres):
         database.migrate(engine)
     storage = LocalStorage(root)
     for number in range(120):  # one by one here, all at once there
-        indexing.refresh(engines[0], storage, ("lab", run_id(number)))
+        refreshing.refresh(engines[0], storage, ("lab", run_id(number)))
     for filled in filling.fill(engines[1], storage, storage.places()):
-        assert (len(filled.written), filled.left) == (120, [])
+        assert (len(filled.done), filled.left) == (120, [])
     yield root, *engines
     for engine in engines:
         engine.dispose()

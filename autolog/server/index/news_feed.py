@@ -18,7 +18,7 @@ from autolog.server.index.live_news import News
 from autolog.server.storage.tables import news as numbers
 from autolog.store.layout import Place
 
-__all__ = ["Feed", "current", "tell", "tell_all"]
+__all__ = ["Feed", "current", "tell_all"]
 
 _CHANNEL = "autolog_news"
 _POLL = 1.0
@@ -26,19 +26,8 @@ _POLL = 1.0
 _AGAIN = 2.0
 
 
-def tell(connection: sa.Connection, place: Place) -> None:
-    """Tell all servers of a run's new rows, when the transaction is committed. On SQLite there is nobody else."""
-    if connection.dialect.name != "postgresql":
-        return
-    first = insert(numbers).values(project=place[0], number=1)
-    counted = first.on_conflict_do_update(index_elements=["project"], set_={"number": numbers.c.number + 1})
-    number = connection.execute(counted.returning(numbers.c.number)).scalar_one()
-    text = f"{number} {place[1]} {place[0]}"
-    connection.execute(sa.select(sa.func.pg_notify(_CHANNEL, text)))
-
-
 def tell_all(connection: sa.Connection, places: Sequence[Place]) -> None:
-    """:func:`tell` for many runs at once."""
+    """Tell all servers of runs' new rows, when the transaction is committed. On SQLite there is nobody else."""
     if connection.dialect.name != "postgresql":
         return
     for project in sorted({place[0] for place in places}):  # in one order: no two transactions wait for each other

@@ -10,7 +10,7 @@ from autolog.server.addressing import writable_project, writable_run
 from autolog.server.errors import ApiError
 from autolog.server.http.endpoint import Endpoint, answer, decoded
 from autolog.server.http.requests import asking, in_thread
-from autolog.server.index import indexing
+from autolog.server.index import refreshing
 from autolog.server.runs import changing
 from autolog.server.service import Service
 from autolog.server.shapes import Edit, Edited
@@ -37,7 +37,7 @@ def _edit(service: Service, place: Place, change: Edit) -> Edited:
 
 def _seen(service: Service, place: Place) -> RunSummary:
     try:
-        return indexing.refresh(service.engine, service.storage, place)
+        return refreshing.refresh(service.engine, service.storage, place)
     except FileNotFoundError:
         deleting.check(service.engine, place)
         raise ApiError(404, "not_found", f"there is no run {place[1]} in {place[0]}") from None

@@ -14,7 +14,7 @@ from autolog.server.addressing import readable_run, readable_runs
 from autolog.server.errors import ApiError
 from autolog.server.http.endpoint import Endpoint, Query, answer
 from autolog.server.http.requests import asking, in_thread, number, service_of, truth
-from autolog.server.index import indexing
+from autolog.server.index import refreshing
 from autolog.server.runs import listing
 from autolog.server.runs.wanted import ABOUT, wanted_columns
 from autolog.server.service import Service
@@ -85,7 +85,7 @@ async def run(request: Request) -> Response:
 
 def _summary(service: Service, project: str, run: str) -> RunSummary:
     try:
-        return indexing.refresh(service.engine, service.storage, (project, run))
+        return refreshing.refresh(service.engine, service.storage, (project, run))
     except FileNotFoundError:
         raise ApiError(404, "not_found", f"there is no run {run} in {project}") from None
 

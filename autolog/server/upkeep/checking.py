@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from autolog import events, journal
 from autolog.server import tables
 from autolog.server.accounts.rows import insert_once
-from autolog.server.index import indexing
+from autolog.server.index import refreshing, writing
 from autolog.server.index.rows import index_rows
 from autolog.server.service import Service
 from autolog.store import fold, reader, summary
@@ -71,10 +71,10 @@ def reindex(service: Service, told: Callable[[Place], None] = lambda _: None) ->
     """
     there = dict(service.storage.places())
     for place in _indexed(service) - there.keys():
-        indexing.remove(service.engine, place)
+        writing.remove(service.engine, place)
     for place in there:
-        indexing.remove(service.engine, place)
-        indexing.refresh(service.engine, service.storage, place)
+        writing.remove(service.engine, place)
+        refreshing.refresh(service.engine, service.storage, place)
         told(place)
     return len(there)
 
@@ -93,8 +93,8 @@ def _run(service: Service, place: Place, stamp: str, *, hashes: bool, repair: bo
     differs = _differs(service, place, expected)
     if differs and service.storage.stamp(place) == stamp:  # it has not just grown
         if repair:
-            indexing.remove(service.engine, place)
-            indexing.refresh(service.engine, service.storage, place)
+            writing.remove(service.engine, place)
+            refreshing.refresh(service.engine, service.storage, place)
         yield Finding(name, f"the index differs from the journals: {differs}", repaired=repair, serious=False)
 
 
@@ -172,7 +172,7 @@ def _orphans(service: Service, places: set[Place], *, repair: bool) -> Iterator[
         if service.storage.stamp(place):
             continue  # it has come just now
         if repair:
-            indexing.remove(service.engine, place)
+            writing.remove(service.engine, place)
         yield Finding("/".join(place), "it is in the index, but has no journals", repaired=repair)
 
 

@@ -16,7 +16,7 @@ from autolog.server.accounts import auditing
 from autolog.server.accounts.auditing import Origin
 from autolog.server.accounts.rows import put
 from autolog.server.errors import ApiError
-from autolog.server.index import indexing
+from autolog.server.index import refreshing, writing
 from autolog.server.service import Service
 from autolog.store.layout import Place
 from autolog.store.summary import RunSummary
@@ -79,7 +79,7 @@ def delete(service: Service, place: Place, name: str, origin: Origin, *, why: st
 
 
 def _forget(service: Service, place: Place) -> None:
-    indexing.remove(service.engine, place)
+    writing.remove(service.engine, place)
     with service.engine.begin() as connection:
         usage = tables.usage.c
         connection.execute(sa.delete(tables.usage).where(usage.project == place[0], usage.run == place[1]))
@@ -97,7 +97,7 @@ def restore(service: Service, place: Place, origin: Origin) -> RunSummary:
         connection.execute(sa.delete(tables.deleted).where(_here(place)))
         auditing.note(connection, origin, "run_restored", project=place[0], subject=place[1])
     service.indexer.changed(place)
-    return indexing.refresh(service.engine, service.storage, place)
+    return refreshing.refresh(service.engine, service.storage, place)
 
 
 def deleted(service: Service, project: str) -> list[DeletedRun]:
