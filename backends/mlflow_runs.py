@@ -48,8 +48,11 @@ class Runs:
         self._known: dict[str, str] = {}
         """MLflow's run ids by child id; ``""``: the run itself."""
         self._told: set[str] = set()
-        for found in self._search():
-            self._known[found.data.tags.get(CHILD, "")] = found.info.run_id
+        found: dict[str, list[Any]] = {}
+        for run in self._search():
+            found.setdefault(run.data.tags.get(CHILD, ""), []).append(run)
+        for child, same in found.items():
+            self._known[child] = self._only(same)
 
     def learn(self, records: Iterable[events.Record]) -> None:
         """Take note of child runs that have begun, without making anything of them yet."""
@@ -111,13 +114,23 @@ class Runs:
     def _create(self, child: str, name: str, began: float, tags: dict[str, str]) -> str:
         marks = {RUN: self._start.id, CHILD: child} if child else {RUN: self._start.id}
         made = self._client.create_run(self._experiment, int(began * 1000), {**marks, **tags}, name)
-        return str(made.info.run_id)
+        same = self._search(f" and tags.`{CHILD}` = '{child}'" if child else "")
+        return self._only([run for run in same if run.data.tags.get(CHILD, "") == child] or [made])
 
-    def _search(self) -> list[Any]:
+    def _only(self, same: list[Any]) -> str:
+        """MLflow asks again where an answer was lost, and then has two runs: the one that holds anything is kept."""
+        kept = max(same, key=lambda run: (len(run.data.metrics) + len(run.data.params), run.info.run_id))
+        for run in same:
+            if run is not kept:
+                self._client.delete_run(run.info.run_id)
+        return str(kept.info.run_id)
+
+    def _search(self, more: str = "") -> list[Any]:
         found: list[Any] = []
         token = None
+        mine = f"tags.`{RUN}` = '{self._start.id}'{more}"
         while True:
-            page = self._client.search_runs([self._experiment], f"tags.`{RUN}` = '{self._start.id}'", page_token=token)
+            page = self._client.search_runs([self._experiment], mine, page_token=token)
             found += page
             token = page.token
             if not token:

@@ -4,6 +4,8 @@ import math
 
 import pytest
 
+from autolog import events
+from autolog.backends.mlflow_runs import CHILD, RUN, Runs, experiment_named
 from autolog.sidecar import progress
 from tests.fault_proxy import FaultProxy
 from tests.mlflow_servers import connect, history, mlflow_server, runs
@@ -57,6 +59,33 @@ def test_mlflow_behind_a_bad_network(lab, tracking, mlflow_proxy, mode):
     assert run.data.params["lr"] == "0.1"
     assert [each.dataset.name for each in run.inputs.dataset_inputs] == ["train"]
     assert [item.path for item in client.list_artifacts(run.info.run_id, "text")] == ["text/notes.txt"]
+
+
+class Twice:
+    """A client whose answer to the making of a run was lost, whereupon MLflow asks again by itself."""
+
+    def __init__(self, client):
+        self._client = client
+
+    def __getattr__(self, name):
+        return getattr(self._client, name)
+
+    def create_run(self, *given):
+        self._client.create_run(*given)
+        return self._client.create_run(*given)
+
+
+def test_a_run_that_mlflow_made_twice_is_one(lab):
+    client = connect(lab, f"sqlite:///{lab.folder}/mlflow.db")
+    start = events.RunStart(time=1.0, id="20261125-000000-000-0", name="brave-otter-42", project="lab")
+    made = Runs(Twice(client), experiment_named(client, "lab"), start)
+    made.learn(events.Child(time=1.0, child=name, name=name, kind="fit") for name in ("c1", "c2"))
+    ids = {child or "": made.of(child) for child in (None, "c1", "c2")}
+    client.log_metric(ids["c1"], "a", 1.0)
+    client.create_run(made._experiment, 1000, {RUN: start.id, CHILD: "c1"}, "c1")  # one that came late
+    again = Runs(client, made._experiment, start)
+    assert {"": again.of(None), **again.children} == ids
+    assert {run.info.run_id for run in runs(client)} == set(ids.values())
 
 
 def test_one_of_several_backends_is_broken(lab, server):
