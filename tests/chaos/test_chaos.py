@@ -5,23 +5,14 @@ Afterwards every store holds the bytes of the local journals, exactly. ``AUTOLOG
 ``AUTOLOG_CHAOS_SEED`` repeats one; both are printed with ``-s``, and in a failure.
 """
 
-import contextlib
-import json
-import os
-import random
-import signal
-import subprocess
 import time
 
 import pytest
 
 from autolog import events, journal
 from autolog.sidecar import progress
-from tests.labs import is_alive
-from tests.waiting import PATIENCE
+from tests.chaos.misfortunes import SEED, Chaos, ended
 
-SECONDS = float(os.environ.get("AUTOLOG_CHAOS_SECONDS", "12"))
-SEED = int(os.environ.get("AUTOLOG_CHAOS_SEED", "0")) or random.randrange(1, 1 << 30)
 TRAININGS = 8
 BURST = 500
 LEAST = 6
@@ -43,51 +34,6 @@ TRAINS = """
         time.sleep(chance.random())
     print(json.dumps([calls, busy]))
 """
-
-
-class Chaos:
-    """What is killed and started again."""
-
-    def __init__(self, lab, server, database, seed: int) -> None:
-        self.lab, self.server, self.database = lab, server, database
-        self.chance = random.Random(seed)
-        self.done: list[str] = []
-        self.beside: subprocess.Popen[bytes] | None = None
-
-    def step(self) -> None:
-        """One misfortune."""
-        kinds = [self.kill_server, self.kill_server, self.kill_sidecar, self.deliver_beside]
-        kinds += [self.kill_database] * 2 if self.database is not None else []
-        kind = self.chance.choice(kinds)
-        self.done.append(kind.__name__)
-        kind()
-        time.sleep(self.chance.random() * 0.7)
-
-    def kill_server(self) -> None:
-        self.server.end(signal.SIGKILL)
-        time.sleep(self.chance.random() * 0.5)
-        self.server.start()
-
-    def kill_database(self) -> None:
-        self.database.end(signal.SIGKILL)
-        time.sleep(self.chance.random() * 0.5)
-        self.database.restart()
-
-    def kill_sidecar(self) -> None:
-        alive = [pid for pid in self.lab.sidecars() if is_alive(pid)]
-        if alive:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.chance.choice(alive), signal.SIGKILL)
-
-    def deliver_beside(self) -> None:
-        """``autolog sync`` while everything goes on: it takes the place of sidecars that are gone."""
-        if self.beside is None or self.beside.poll() is not None:
-            self.beside = self.lab.begin_command("sync")
-
-    def close(self) -> None:
-        """Let what delivers beside come to its end."""
-        if self.beside is not None:
-            self.beside.wait(PATIENCE)
 
 
 class Database:
@@ -118,16 +64,6 @@ def trainings(lab, count, stop, **environment):
     ]
 
 
-def ended(processes):
-    """What the trainings have counted: calls, and calls a second; each has ended as it should."""
-    told = []
-    for process in processes:
-        out, _ = process.communicate(timeout=PATIENCE)
-        assert process.returncode == 0
-        told.append(json.loads(out.splitlines()[-1]))
-    return [calls for calls, _ in told], sum(calls for calls, _ in told) / sum(busy for _, busy in told)
-
-
 def rate_alone(lab):
     """Calls a second of the same trainings without a backend and without misfortune, for comparison."""
     stop = lab.folder / "stop alone"
@@ -151,17 +87,12 @@ def test_nothing_is_lost_whatever_is_killed(lab, own_server, storage_kind, reque
     processes = trainings(lab, TRAININGS, stop)
     lab.until(lambda: len(lab.sidecars()) >= TRAININGS)
     chaos = Chaos(lab, own_server, database, seed)
-    until = time.monotonic() + SECONDS
-    while time.monotonic() < until or len(chaos.done) < LEAST:
-        chaos.step()
+    chaos.go_on(LEAST)
     stop.touch()
     calls, rate = ended(processes)
     print(f"seed {seed}, {len(chaos.done)} misfortunes, {sum(calls)} calls; {rate:.0f} calls/s, alone {alone:.0f}")
     chaos.close()
-    while left := lab.beside():  # so that nobody but `sync` has anything to do with the rest
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+    lab.kill_beside()  # so that nobody but `sync` has anything to do with the rest
     lab.environment["AUTOLOG_EXIT_WAIT"] = "10"
     lab.autolog("sync")
     message = f"AUTOLOG_CHAOS_SEED={seed}: {chaos.done}"
