@@ -15,6 +15,9 @@ from tests.waiting import PATIENCE, until
 
 __all__ = ["MlflowServer", "connect", "history", "mlflow_server", "runs"]
 
+_LEAN = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+"""The server of runs alone: its runner of jobs is several more processes, which import MLflow too."""
+
 
 class MlflowServer:
     """``mlflow server`` over a SQLite database and a folder of artifacts.
@@ -44,6 +47,7 @@ class MlflowServer:
              "--workers", "1", "--backend-store-uri", self.database,
              "--artifacts-destination", f"{self.folder}/artifacts"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.folder, start_new_session=True,
+            env=os.environ | _LEAN,
         )  # fmt: skip
         until(self._answers, 2 * PATIENCE)
 
