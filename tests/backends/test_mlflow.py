@@ -133,9 +133,10 @@ def test_failures_are_told(lab, client):
 
 def test_a_deleted_experiment_is_said(lab, client):
     client.delete_experiment(client.create_experiment("lab"))
-    done = lab.run("import autolog\nautolog.log_metric('a', 1)\nautolog.finish()", AUTOLOG_EXIT_WAIT="20")
-    assert done.returncode == 0
-    assert "was deleted" in lab.delivery("mlflow").error
+    training = lab.start("import autolog\nautolog.log_metric('a', 1)\nautolog.finish()", AUTOLOG_EXIT_WAIT="5")
+    assert training.wait(PATIENCE) == 0
+    lab.until(lambda: "was deleted" in lab.delivery("mlflow").error)
+    lab.kill_beside()  # it would go on for twelve times as long as the training waits
 
 
 def test_beside_the_programs_own_use_of_mlflow(lab, client):
