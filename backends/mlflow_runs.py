@@ -118,10 +118,10 @@ class Runs:
         return self._only([run for run in same if run.data.tags.get(CHILD, "") == child] or [made])
 
     def _only(self, same: list[Any]) -> str:
-        """MLflow asks again where an answer was lost, and then has two runs: the one that holds anything is kept."""
+        """MLflow asks again where an answer was lost, and then has two runs: one that holds nothing goes."""
         kept = max(same, key=lambda run: (len(run.data.metrics) + len(run.data.params), run.info.run_id))
         for run in same:
-            if run is not kept:
+            if run is not kept and not run.data.metrics and not run.data.params:
                 self._client.delete_run(run.info.run_id)
         return str(kept.info.run_id)
 

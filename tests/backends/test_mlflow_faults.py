@@ -85,6 +85,11 @@ def test_a_run_that_mlflow_made_twice_is_one(lab):
     again = Runs(client, made._experiment, start)
     assert {"": again.of(None), **again.children} == ids
     assert {run.info.run_id for run in runs(client)} == set(ids.values())
+    fuller = client.create_run(made._experiment, 1000, {RUN: start.id, CHILD: "c2"}, "c2").info.run_id
+    client.log_metric(fuller, "a", 1.0)
+    client.log_metric(ids["c2"], "a", 2.0)
+    Runs(client, made._experiment, start)
+    assert {run.info.run_id for run in runs(client)} == {*ids.values(), fuller}  # what holds anything is never deleted
 
 
 def test_one_of_several_backends_is_broken(lab, server):
