@@ -18,6 +18,7 @@ os.environ["AUTOLOG_DIR"] = tempfile.mkdtemp(prefix="autolog-tests-")
 os.environ.pop("AUTOLOG_PARENT", None)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job; scripts of tests would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the same of nohup
 atexit.register(shutil.rmtree, os.environ["AUTOLOG_DIR"], ignore_errors=True)
 
 

@@ -5,6 +5,7 @@ import sqlalchemy as sa
 
 from autolog.server import tables
 from tests.people import Browser
+from tests.servers import RUN
 
 PASSWORD = "correct horse battery"
 
@@ -22,6 +23,13 @@ def make(server, user, **values):
     answer = server.send("POST", "/api/v1/users", {"name": user, **values})
     assert answer.status == 200, answer.body
     return user
+
+
+def begin(server, user):
+    """Begin the project of the test, of which the user is the admin then."""
+    header = f'{{"type":"run","time":1.0,"id":"{RUN}","name":"calm-otter-01","project":"lab"}}\n'.encode()
+    path = f"{server.address}/journals/journal.jsonl?offset=0"
+    assert server.ask("POST", path, header, token=server.token(user)).status == 200
 
 
 @pytest.fixture
@@ -141,7 +149,7 @@ def test_tokens_are_made_listed_and_revoked(server, ann):
 
 
 def test_a_token_makes_none_that_is_stronger(server, ann):
-    server.ask("POST", f"{server.address}/journals/journal.jsonl?offset=0", b"{}\n", token=server.token(ann))
+    begin(server, ann)
     mine = server.ask("GET", f"/api/v1/projects/{server.project}", token=server.token(ann, "admin")).json
     assert mine["role"] == "admin"
     reader, bound = server.token(ann, "reader"), server.token(ann, "writer", project=server.project)
@@ -164,7 +172,7 @@ def test_a_token_makes_none_that_is_stronger(server, ann):
 
 
 def test_a_token_of_one_project_knows_no_others(server, ann):
-    server.ask("POST", f"{server.address}/journals/journal.jsonl?offset=0", b"{}\n", token=server.token(ann))
+    begin(server, ann)
     whole, bound = server.token(ann, "admin", label="whole"), server.token(ann, "admin", project=server.project)
     told = server.ask("GET", "/api/v1/me/tokens", token=bound).json["tokens"]
     assert {token["project"] for token in told} == {server.project}

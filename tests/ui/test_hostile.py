@@ -85,7 +85,7 @@ def test_scripts_of_users_do_nothing_in_the_table_and_compared(evil_site, watche
     page.goto(evil_site.address)
     expect(page.get_by_role("link", name=EVIL)).to_be_visible()
     page.get_by_role("combobox", name="Filter runs").fill("javascr")
-    expect(page.get_by_role("option").first).to_be_visible()
+    expect(page.get_by_role("listbox", name="Names").get_by_role("option").first).to_be_visible()
     page.get_by_role("combobox", name="Filter runs").fill("")
     page.get_by_role("button", name="Columns").click()
     expect(page.get_by_role("checkbox", name=f"metrics.{EVIL}", exact=True)).to_be_visible()

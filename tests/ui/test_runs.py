@@ -64,7 +64,7 @@ def test_names_are_completed(page):
     page.keyboard.press("/")
     expect(field).to_be_focused()
     page.keyboard.type("metrics.train/l")
-    expect(page.get_by_role("option")).to_have_text(["metrics['train/loss']"])
+    expect(page.get_by_role("listbox", name="Names").get_by_role("option")).to_have_text(["metrics['train/loss']"])
     page.keyboard.press("Tab")
     expect(field).to_have_value("metrics['train/loss']")
     page.keyboard.type(" is not None")
