@@ -109,7 +109,7 @@ def test_tags_are_changed_where_they_stand_as_by_autolog_tag(own_site, watched):
     page.get_by_role("button", name="Add tag to rate-0.2").click()
     page.keyboard.type("paper")
     page.keyboard.press("Enter")
-    expect(mine.locator(".tag")).to_have_text([re.compile("tuned"), re.compile("paper")])
+    expect(mine.locator(".tag")).to_have_text([re.compile("paper"), re.compile("tuned")])
     page.get_by_role("button", name="Remove tag tuned of rate-0.2").click()
     expect(mine.locator(".tag")).to_have_text([re.compile("paper")])
     edited = [path.read_text() for path in own_site.runs.glob("lab/*/journal.edits.jsonl")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import bisect
 import math
 import time
 from collections.abc import Iterable, Sequence
@@ -151,7 +152,7 @@ def _items(
     }  # fmt: skip
     for run, tag in connection.execute(sa.select(_TAGS.run, _TAGS.tag).where(_of(_TAGS, projects, runs))):
         if run in items:
-            items[run].tags.append(tag)
+            bisect.insort(items[run].tags, tag)  # both databases in one order
     _fill_metrics(connection, projects, items, wanted)
     _fill_fields(connection, projects, items, wanted)
     return [items[run] for run in runs if run in items]
